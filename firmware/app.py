@@ -1,0 +1,344 @@
+"""The device: its parts, its tasks, and what each task does when a part fails."""
+
+import asyncio
+import gc
+import time
+
+import machine
+from kinetens_protocol import VERSION_MAJOR, VERSION_MINOR, control, faults, messages
+from link import server as channels
+from link.control import Control
+from link.requests import Events, Requests
+from link.server import Server
+from motion.lsm6dsox import LSM6DSOX
+from motion.sensor import SensorFault, SensorMissing
+from motion.stream import MotionStream
+from stim.supervisor import open_channel
+from system import config, crash
+from system.clock import Clock
+from system.log import Log
+from system.power import Power
+from system.version import FIRMWARE_VERSION
+
+_POLL_MS = 40  # FIFO: 17 of its 240 samples
+_TICK_MS = 50
+_STATUS_MS = 1000
+_SENSOR_RETRY_MS = 1000
+_QUEUED_WRITES = 8
+_HOT_CDEG = 6000
+_TOO_HOT_CDEG = 7000
+_COLLECT_BELOW = 4  # collect when less than 1 / _COLLECT_BELOW of the heap is free
+
+
+class Device:
+    """Everything there is one of."""
+
+    def __init__(self):
+        self.clock = Clock()
+        self.log = Log(self.clock)
+        self.faults = 0
+        self.board = config.load_board()
+        self.identity = config.load_identity(machine.unique_id())
+        self.boot_cause = machine.reset_cause()
+        self.boot_count = config.count_boot(self.log)
+        if not self.boot_count:
+            self.set_fault(faults.STORAGE)
+        if self.boot_cause == machine.WDT_RESET:
+            self.set_fault(faults.WATCHDOG_RESET)
+        self._report_crash()
+        wiring = self.board["i2c"]
+        self.i2c = machine.I2C(
+            wiring["id"],
+            scl=machine.Pin(wiring["scl"]),
+            sda=machine.Pin(wiring["sda"]),
+            freq=wiring["frequency_hz"],
+        )
+        self.stimulation = open_channel(self.board, self.i2c, self.clock, self.log)
+        self.power = Power(self.board)
+        self.power.on_button(self._button)
+        self.sensor = LSM6DSOX(self.i2c, self.board["sensor"]["address"])
+        self.stream = None
+        self.sensor_works = False
+        self._start_sensor(True)
+        self.control = Control(self)
+        self._requests = [Requests(self.control.handle, self.log), Requests(self._stimulate, self.log)]
+        self._events = [Events(), Events()]
+        self._writes = []
+        self._written = asyncio.ThreadSafeFlag()
+        self.request_received_us = 0
+        self._link_changed = False
+        version = "%d.%d" % (VERSION_MAJOR, VERSION_MINOR)
+        self.server = Server(
+            self.identity, self.board["name"], FIRMWARE_VERSION, version, self._on_write, self._on_link
+        )
+        self._worst_gap_us = 0
+        self._gc_us = 0
+        self._gc_count = 0
+        self.temperature_cdeg = 0
+        self._alive = 0
+        self._watchdog = machine.WDT(timeout=self.board["watchdog_ms"])
+
+    def set_fault(self, fault):
+        """Report a fault from now on; logs its first occurrence."""
+        if not self.faults >> fault & 1:
+            self.faults |= 1 << fault
+            self.log("fault: %s" % faults.FAULTS[fault][0])
+
+    def clear_fault(self, fault):
+        if self.faults >> fault & 1:
+            self.faults &= ~(1 << fault)
+            self.log("fault over: %s" % faults.FAULTS[fault][0])
+
+    def status(self):
+        """A control.Status of this moment."""
+        stream = self.stream
+        counters = (0, 0, 0, 0, 0, 0, 0)
+        if stream:
+            counters = (
+                stream.session_id,
+                stream.produced,
+                stream.dropped,
+                stream.refused,
+                stream.raw_produced,
+                stream.raw_dropped,
+                stream.lost,
+            )
+        return control.Status(
+            self.clock.now_us(),
+            counters[0],
+            self.faults,
+            *counters[1:],
+            self.sensor.bus_errors,
+            self._worst_gap_us,
+            self._gc_us,
+            self._gc_count,
+            gc.mem_free(),
+            self.temperature_cdeg,
+            self.power.battery_mv,
+            self.power.battery_percent,
+            self._flags(),
+            self.log.entries,
+        )
+
+    async def sample(self):
+        """The sample path: fetch, filter, frame, send."""
+        due = time.ticks_add(time.ticks_us(), _POLL_MS * 1000)
+        while True:
+            self._alive |= 1
+            if self.sensor_works:
+                self._poll_sensor()
+            elif time.ticks_diff(time.ticks_us(), self._retry_at) >= 0:
+                self._start_sensor(False)
+            stream = self.stream
+            if stream and self.server.connected:
+                stream.orientation.send(self.server.notify_motion)
+                stream.raw.send(self.server.notify_raw)
+            left_us = time.ticks_diff(due, time.ticks_us())
+            await asyncio.sleep_ms(left_us // 1000 if left_us > 0 else 0)
+            self.clock.update()
+            late_us = time.ticks_diff(time.ticks_us(), due)
+            self._worst_gap_us = max(self._worst_gap_us, late_us + _POLL_MS * 1000)
+            due = time.ticks_add(due if late_us < _POLL_MS * 1000 else time.ticks_us(), _POLL_MS * 1000)
+
+    async def answer(self):
+        """Requests, in the order of their arrival."""
+        while True:
+            await self._written.wait()
+            if self._link_changed:
+                self._link_changed = False
+                self._forget_host()
+            while self._writes:
+                channel, received_us, data = self._writes.pop(0)
+                self.request_received_us = received_us
+                answer = self._requests[channel].answer(data)
+                if answer is not None:
+                    await self._notify(channel, answer)
+                if channel == channels.STIMULATION:
+                    self._send_stimulation_events()
+
+    async def stimulate(self):
+        """Give the supervisor its say; nothing else moves the output."""
+        supervisor = self.stimulation
+        while supervisor:
+            self._alive |= 2
+            supervisor.conditions(
+                self.power.charging,
+                self.power.battery_low,
+                self.temperature_cdeg > _TOO_HOT_CDEG,
+                self.sensor_works,
+            )
+            supervisor.tick()
+            self._send_stimulation_events()
+            await asyncio.sleep_ms(_TICK_MS if supervisor.active else 4 * _TICK_MS)
+
+    async def report(self):
+        """Once a second: measure what is slow, send a status, collect garbage if it is time, feed the watchdog."""
+        everybody = 3 if self.stimulation else 1
+        while True:
+            self.power.update()
+            self._measure_temperature()
+            self._show(faults.BATTERY_LOW, self.power.battery_low)
+            self._show(faults.TOO_HOT, self.temperature_cdeg > _HOT_CDEG)
+            if self.stream and self.stream.streaming and not self.server.connected:
+                self.stream.stop()
+            if self.server.connected and self.control.greeted:
+                buffer, offset = self._events[0].begin(control.STATUS_EVENT)
+                end = control.pack_status_into(buffer, offset, self.status())
+                self.server.notify(channels.CONTROL, self._events[0].bytes_to(end))
+            self.server.set_battery(self.power.battery_percent)
+            self._worst_gap_us = self._gc_us = self._gc_count = 0
+            if gc.mem_free() * _COLLECT_BELOW < gc.mem_free() + gc.mem_alloc():
+                self._collect()
+            if self._alive == everybody:
+                self._alive = 0
+                self._watchdog.feed()
+            await asyncio.sleep_ms(_STATUS_MS)
+
+    def _poll_sensor(self):
+        try:
+            overruns = self.sensor.overruns
+            self.stream.poll()
+            if self.sensor.overruns != overruns:
+                self.set_fault(faults.SENSOR_OVERRUN)
+        except SensorFault as error:
+            self.log("sensor: %s" % error)
+            self.set_fault(faults.SENSOR_BUS)
+            self._sensor_failed()
+
+    def _start_sensor(self, first):
+        """Start the sensor; a failure is reported and tried again a second later."""
+        try:
+            if first:
+                self.sensor.self_test()
+            self.sensor.start()
+            if self.stream is None:
+                self.stream = MotionStream(self.sensor, self.clock)
+            else:
+                self.stream.sensor_restarted()
+            self.sensor_works = True
+            for fault in (faults.SENSOR_MISSING, faults.SENSOR_BUS):
+                self.clear_fault(fault)
+        except SensorMissing as error:
+            self.log("sensor: %s" % error)
+            self.set_fault(faults.SENSOR_MISSING)
+            self._sensor_failed()
+        except SensorFault as error:
+            self.log("sensor: %s" % error)
+            self.set_fault(faults.SENSOR_SELF_TEST if first else faults.SENSOR_BUS)
+            self._sensor_failed()
+
+    def _sensor_failed(self):
+        self.sensor_works = False
+        self._retry_at = time.ticks_add(time.ticks_us(), _SENSOR_RETRY_MS * 1000)
+
+    def _stimulate(self, operation, payload, buffer, offset):
+        if not self.control.greeted:
+            raise messages.Refused(messages.NOT_GREETED)
+        if not self.stimulation:
+            raise messages.Refused(messages.STIMULATION_UNAVAILABLE)
+        return self.stimulation.handle(operation, payload, buffer, offset)
+
+    def _send_stimulation_events(self):
+        supervisor = self.stimulation
+        if not supervisor or not self.server.connected:
+            return
+        event = supervisor.take_event()
+        while event:
+            buffer, offset = self._events[1].begin(event)
+            end = supervisor.event_into(event, buffer, offset)
+            self.server.notify(channels.STIMULATION, self._events[1].bytes_to(end))
+            event = supervisor.take_event()
+
+    async def _notify(self, channel, answer):
+        for _ in range(20):
+            if self.server.notify(channel, answer):
+                return
+            await asyncio.sleep_ms(10)
+        self.log("an answer could not be sent")
+
+    def _on_write(self, channel, data):
+        """From the Bluetooth stack: keep it for the task; what exceeds the queue is dropped and logged."""
+        if channel == channels.BULK or len(self._writes) >= _QUEUED_WRITES:
+            self.log("dropped a write on channel %d" % channel)
+            return
+        self._writes.append((channel, self.clock.now_us(), data))
+        self._written.set()
+
+    def _on_link(self, connected):
+        if not connected and self.stimulation:
+            self.stimulation.link_lost()
+        self._link_changed = True
+        self._writes.clear()
+        self._written.set()
+
+    def _forget_host(self):
+        self.control.greeted = False
+        for requests in self._requests:
+            requests.forget()
+        if self.stream and self.stream.streaming:
+            self.stream.stop()
+            self.stream.orientation.clear()
+            self.stream.raw.clear()
+
+    def _button(self, pressed):
+        if self.stimulation:
+            self.stimulation.button(pressed)
+
+    def _measure_temperature(self):
+        if not self.sensor_works:
+            return
+        try:
+            self.temperature_cdeg = self.sensor.temperature_cdeg()
+        except SensorFault as error:
+            self.log("sensor: %s" % error)
+            self.set_fault(faults.SENSOR_BUS)
+            self._sensor_failed()
+
+    def _show(self, fault, present):
+        if present:
+            self.set_fault(fault)
+        else:
+            self.clear_fault(fault)
+
+    def _collect(self):
+        before = time.ticks_us()
+        gc.collect()
+        self._gc_us += time.ticks_diff(time.ticks_us(), before)
+        self._gc_count += 1
+
+    def _flags(self):
+        flags = 0
+        if self.stream and self.stream.streaming:
+            flags |= control.STREAMING
+        if self.stream and self.stream.at_rest:
+            flags |= control.AT_REST
+        if self.power.charging:
+            flags |= control.CHARGING
+        if self.power.button_pressed:
+            flags |= control.BUTTON_HELD
+        if self.stimulation and self.stimulation.active:
+            flags |= control.STIMULATION_ACTIVE
+        return flags
+
+    def _report_crash(self):
+        text = crash.take()
+        if text:
+            self.set_fault(faults.UNEXPECTED)
+            self.log("the last run ended with: " + text)
+
+
+async def _main():
+    device = Device()
+    device.log("%s starts, boot %d" % (device.identity["name"], device.boot_count))
+    tasks = (device.sample(), device.answer(), device.stimulate(), device.report())
+    try:
+        await asyncio.gather(*tasks)
+    except Exception:
+        if device.stimulation:
+            device.stimulation.stop_now()
+        raise
+
+
+def run():
+    """Run until something fails that no task can handle."""
+    asyncio.run(_main())

@@ -1,0 +1,110 @@
+"""The control characteristic: greeting, information, streaming, status, time."""
+
+import gc
+import sys
+
+import kinetens_protocol as protocol
+from kinetens_protocol import control, messages
+from kinetens_protocol.messages import Refused
+from system.version import FIRMWARE_VERSION
+
+_LATENCY_MS = (20, 1000)
+
+
+class Control:
+    """Answers the host's requests about the device; see kinetens_protocol.control."""
+
+    def __init__(self, device):
+        self._device = device
+        self.greeted = False
+        self._operations = {
+            control.INFO: self._info,
+            control.START_STREAM: self._start_stream,
+            control.STOP_STREAM: self._stop_stream,
+            control.STATUS: self._status,
+            control.EXCHANGE_TIME: self._exchange_time,
+        }
+
+    def handle(self, operation, payload, buffer, offset):
+        """Do one request and write its answer; returns the answer's end. Raises Refused and ProtocolError."""
+        if operation == control.HELLO:
+            answer = self._hello(payload)
+        elif not self.greeted:
+            raise Refused(messages.NOT_GREETED)
+        elif operation in self._operations:
+            answer = self._operations[operation](payload)
+        else:
+            raise Refused(messages.UNKNOWN_OPERATION)
+        buffer[offset : offset + len(answer)] = answer
+        return offset + len(answer)
+
+    def _hello(self, payload):
+        hello = control.unpack_hello(payload)
+        if hello.newest_major < protocol.OLDEST_MAJOR or hello.oldest_major > protocol.VERSION_MAJOR:
+            detail = messages.Refusal(0, 0, protocol.VERSION_MAJOR, protocol.OLDEST_MAJOR)
+            raise Refused(messages.VERSION_UNSUPPORTED, detail)
+        self.greeted = True
+        return control.pack_hello(
+            control.Hello(protocol.VERSION_MAJOR, protocol.OLDEST_MAJOR, protocol.VERSION_MINOR)
+        )
+
+    def _info(self, payload):
+        device = self._device
+        sensor = device.sensor
+        flags = control.HAS_BATTERY
+        if device.stimulation:
+            flags |= control.HAS_STIMULATION
+        return control.pack_info(
+            control.Info(
+                protocol.VERSION_MINOR,
+                flags,
+                gc.mem_free() + gc.mem_alloc(),
+                sensor.sample_rate_mhz,
+                sensor.gyro_udps_per_count,
+                sensor.accel_ug_per_count,
+                device.boot_count,
+                device.boot_cause,
+                device.identity["name"],
+                device.board["name"],
+                device.identity["serial"],
+                FIRMWARE_VERSION,
+                "MicroPython %d.%d.%d %s" % (sys.implementation.version[:3] + (sys.platform,)),
+                device.board["sensor"]["part"],
+                "",
+            )
+        )
+
+    def _start_stream(self, payload):
+        request = control.unpack_stream_request(payload)
+        device = self._device
+        if request.rate_hz not in control.RATES_HZ:
+            raise Refused(messages.OUT_OF_RANGE, messages.Refusal(0, 0, request.rate_hz, control.RATES_HZ[-1]))
+        if not _LATENCY_MS[0] <= request.latency_ms <= _LATENCY_MS[1]:
+            bound = _LATENCY_MS[request.latency_ms > _LATENCY_MS[0]]
+            raise Refused(messages.OUT_OF_RANGE, messages.Refusal(1, 0, request.latency_ms, bound))
+        if not device.sensor_works:
+            raise Refused(messages.SENSOR_UNAVAILABLE, messages.Refusal(0, 0, device.faults, 0))
+        raw = bool(request.flags & control.STREAM_RAW)
+        device.stream.start(request.rate_hz, raw, request.latency_ms, device.server.mtu)
+        stream = control.Stream(
+            device.stream.session_id,
+            request.rate_hz,
+            control.STREAM_RAW if raw else 0,
+            device.clock.now_us(),
+        )
+        return control.pack_stream(stream)
+
+    def _stop_stream(self, payload):
+        self._device.stream.stop()
+        return self._status(payload)
+
+    def _status(self, payload):
+        answer = bytearray(control.STATUS_BYTES)
+        control.pack_status_into(answer, 0, self._device.status())
+        return answer
+
+    def _exchange_time(self, payload):
+        sent_us = control.unpack_time_exchange(payload).host_sent_us
+        device = self._device
+        exchange = control.TimeExchange(sent_us, device.request_received_us, device.clock.now_us())
+        return control.pack_time_exchange(exchange)

@@ -1,0 +1,203 @@
+"""From the sensor's FIFO to numbered frames: the sample path. Integers in buffers made at the start."""
+
+import os
+from array import array
+
+from kinetens_protocol.motion import DROPPED_BEFORE, ORIENTATION, RAW
+from motion.outbox import Outbox
+from motion import frames
+from motion.orientation import Orientation
+from motion.timebase import Timebase
+from system.clock import add_us, copy
+
+_BATCH_SAMPLES = 64
+_SAMPLE_BYTES = 12
+_BATCH_OUTPUTS = 40  # of 64 samples at 416 Hz, at 200 Hz
+_LONGEST_FRAME_BYTES = 244
+
+
+class MotionStream:
+    """Drains a started sensor, runs the filter, fills frames.
+
+    The filter runs from the sensor's start, streaming or not, so that a stream begins with a settled attitude.
+    produced, raw_produced: samples numbered so far, dropped ones with them. dropped: samples that found no frame.
+    lost: samples that the sensor itself lost.
+    """
+
+    def __init__(self, sensor, clock):
+        self._sensor = sensor
+        self._clock = clock
+        self._batch = bytearray(_BATCH_SAMPLES * _SAMPLE_BYTES)
+        self._outputs = array("i", [0] * (_BATCH_OUTPUTS * frames.ORIENTATION_WORDS))
+        self.orientation = Outbox(ORIENTATION, _LONGEST_FRAME_BYTES)
+        self.raw = Outbox(RAW, _LONGEST_FRAME_BYTES)
+        self._words = frames.stream_words()
+        self._raw_words = frames.stream_words()
+        self._time = array("I", [0, 0])
+        self.streaming = False
+        self.with_raw = False
+        self.rate_hz = 100
+        self.session_id = 0
+        self._reset_counters()
+        self.sensor_restarted()
+
+    def sensor_restarted(self):
+        """The sensor was started: take its rate and scales, begin the filter anew."""
+        self.timebase = Timebase(self._clock, self._sensor.sample_rate_mhz)
+        self._lost_before = 0
+        self._new_filter()
+
+    def start(self, rate_hz, with_raw, latency_ms, mtu):
+        """Begin a new stream with a random identifier; samples count from 0."""
+        if rate_hz != self.rate_hz:
+            self.rate_hz = rate_hz
+            self._new_filter()
+        self.session_id = int.from_bytes(os.urandom(4), "little")
+        longest = min(mtu - 3, _LONGEST_FRAME_BYTES) - 24
+        self._frame_samples = max(1, min(longest // 8, latency_ms * rate_hz // 1000))
+        raw_rate_hz = self._sensor.sample_rate_mhz // 1000
+        self._raw_frame_samples = max(1, min(longest // 12, latency_ms * raw_rate_hz // 1000))
+        self._words[frames.SESSION] = self._raw_words[frames.SESSION] = self.session_id
+        self._words[frames.INDEX] = self._raw_words[frames.INDEX] = 0
+        self._reset_counters()
+        self.orientation.clear()
+        self.raw.clear()
+        self._flags = self._raw_flags = 0
+        self.orientation.frame.count = self.raw.frame.count = 0
+        self.with_raw = with_raw
+        self.streaming = True
+
+    def stop(self):
+        """End the stream; the samples at hand are finished to a frame."""
+        if self.streaming:
+            self._finish()
+            self._finish_raw()
+        self.streaming = False
+
+    def poll(self):
+        """Fetch what the sensor has and turn it into frames. Raises the sensor's errors."""
+        while True:
+            count = self._sensor.drain(self._batch)
+            if not count:
+                return
+            lost = self._sensor.lost_samples - self._lost_before
+            self._clock.update()
+            self.timebase.advance(count + lost)
+            if lost:
+                self._lost_before += lost
+                self._skip(lost)
+            self._take(count)
+            if count < _BATCH_SAMPLES:
+                return
+
+    def _take(self, count):
+        outputs = self._filter.run(self._batch, count, self._outputs, 0, _BATCH_OUTPUTS)
+        self._lag += count * self.rate_hz * 1000
+        if not self.streaming:
+            self._lag -= outputs * self._sensor.sample_rate_mhz
+            return
+        for which in range(outputs):
+            self._lag -= self._sensor.sample_rate_mhz
+            self._add(which)
+        if self.with_raw:
+            for which in range(count):
+                self._add_raw(which, count - 1 - which)
+
+    def _add(self, which):
+        outbox = self.orientation
+        frame = outbox.frame
+        if frame.count == 0:
+            # The output lies _lag before the newest sample, in parts of a sample period of 1 / (1000 rate_hz).
+            period_ns = self.timebase.period_ns
+            copy(self._time, self.timebase.newest)
+            add_us(self._time, -(self._lag // self.rate_hz * (period_ns // 1000) // 1000))
+            self._words[frames.TIME_LOW] = self._time[0]
+            self._words[frames.TIME_HIGH] = self._time[1]
+            self._words[frames.PERIOD_NS] = self._sensor.sample_rate_mhz // self.rate_hz * period_ns // 1000
+            frame.begin(self._flags, self._words)
+        full = frame.add(self._outputs, which)
+        self.produced += 1
+        if full or frame.count >= self._frame_samples:
+            self._finish()
+
+    def _finish(self):
+        outbox = self.orientation
+        count = outbox.frame.count
+        if not count:
+            return
+        self._words[frames.INDEX] = self.produced
+        if outbox.finish():
+            self._flags = 0
+        else:
+            self.dropped += count
+            self._flags = DROPPED_BEFORE
+        outbox.frame.count = 0
+
+    def _add_raw(self, which, before_newest):
+        frame = self.raw.frame
+        if frame.count == 0:
+            period_ns = self.timebase.period_ns
+            copy(self._time, self.timebase.newest)
+            add_us(self._time, -(before_newest * (period_ns // 100) // 10))
+            self._raw_words[frames.TIME_LOW] = self._time[0]
+            self._raw_words[frames.TIME_HIGH] = self._time[1]
+            self._raw_words[frames.PERIOD_NS] = period_ns
+            frame.begin(self._raw_flags, self._raw_words)
+        full = frame.add(self._batch, which)
+        self.raw_produced += 1
+        if full or frame.count >= self._raw_frame_samples:
+            self._finish_raw()
+
+    def _finish_raw(self):
+        count = self.raw.frame.count
+        if not count:
+            return
+        self._raw_words[frames.INDEX] = self.raw_produced
+        if self.raw.finish():
+            self._raw_flags = 0
+        else:
+            self.raw_dropped += count
+            self._raw_flags = DROPPED_BEFORE
+        self.raw.frame.count = 0
+
+    def _skip(self, lost):
+        """The sensor lost samples: frames end here, and the indexes show the gap."""
+        self.lost += lost
+        self._filter.gap(lost)
+        self._lag += lost * self.rate_hz * 1000
+        outputs = self._lag // self._sensor.sample_rate_mhz
+        self._lag -= outputs * self._sensor.sample_rate_mhz
+        if not self.streaming:
+            return
+        self._finish()
+        self.produced += outputs
+        self.dropped += outputs
+        self._words[frames.INDEX] = self.produced
+        self._flags |= DROPPED_BEFORE
+        if self.with_raw:
+            self._finish_raw()
+            self.raw_produced += lost
+            self.raw_dropped += lost
+            self._raw_words[frames.INDEX] = self.raw_produced
+            self._raw_flags |= DROPPED_BEFORE
+
+    def _new_filter(self):
+        sensor = self._sensor
+        self._filter = Orientation(
+            sensor.sample_rate_mhz,
+            sensor.gyro_udps_per_count,
+            sensor.accel_ug_per_count,
+            self.rate_hz * 1000,
+        )
+        self._lag = 0
+
+    def _reset_counters(self):
+        self.produced = self.dropped = self.raw_produced = self.raw_dropped = self.lost = 0
+
+    @property
+    def at_rest(self):
+        return self._filter.at_rest
+
+    @property
+    def refused(self):
+        return self.orientation.refused + self.raw.refused

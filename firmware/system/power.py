@@ -1,0 +1,50 @@
+"""Battery, charger and button, as the board file wires them."""
+
+from machine import ADC, Pin
+
+_SMOOTHING = 4
+
+
+class Power:
+    """The battery's voltage (smoothed), whether the charger is connected, and the button."""
+
+    def __init__(self, board):
+        battery = board["battery"]
+        self._adc = ADC(Pin(battery["adc"]), atten=ADC.ATTN_11DB)
+        self._divider_milli = int(battery["divider"] * 1000)
+        self._empty_mv = battery["empty_mv"]
+        self._full_mv = battery["full_mv"]
+        self._low_mv = battery["low_mv"]
+        self._charging_pin = Pin(battery["charging_pin"], Pin.IN)
+        self._charging_level = battery["charging_level"]
+        self._button_pin = Pin(board["button"]["pin"], Pin.IN, Pin.PULL_UP)
+        self._pressed_level = board["button"]["pressed_level"]
+        self.battery_mv = self._measure_mv()
+        self.charging = False
+        self.update()
+
+    def update(self):
+        """Measure once."""
+        self.battery_mv += (self._measure_mv() - self.battery_mv) // _SMOOTHING
+        self.charging = self._charging_pin.value() == self._charging_level
+
+    @property
+    def battery_percent(self):
+        span_mv = self._full_mv - self._empty_mv
+        return min(100, max(0, (self.battery_mv - self._empty_mv) * 100 // span_mv))
+
+    @property
+    def battery_low(self):
+        return self.battery_mv < self._low_mv
+
+    @property
+    def button_pressed(self):
+        return self._button_pin.value() == self._pressed_level
+
+    def on_button(self, handler):
+        """Have `handler(pressed)` called at each edge of the button."""
+        both = Pin.IRQ_FALLING | Pin.IRQ_RISING
+        self._button_pin.irq(lambda pin: handler(self.button_pressed), both)
+
+    def _measure_mv(self):
+        return self._adc.read_uv() // 1000 * self._divider_milli // 1000

@@ -1,0 +1,1 @@
+"""Find a device, connect to it, receive its motion, account for losses, and place it in time."""

@@ -1,0 +1,73 @@
+"""Find kinetens devices on the air."""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+
+from bleak import BleakScanner
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData
+from bleak.exc import BleakError
+
+from kinetens.device.adapter import Adapter
+from kinetens.errors import BluetoothUnavailable, DeviceNotFound
+from kinetens_protocol import uuids
+
+SCAN_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An advertising device."""
+
+    name: str
+    address: str
+    rssi_dbm: int
+    handle: BLEDevice
+
+
+async def scan(adapter: Adapter, duration_s: float = SCAN_S, wanted: str | None = None) -> list[Found]:
+    """All kinetens devices heard in a time, strongest first; ends early when `wanted` is among them.
+
+    Raises BluetoothUnavailable when this computer's Bluetooth cannot be used.
+    """
+    seen: dict[str, Found] = {}
+    enough = asyncio.Event()
+
+    def hear(device: BLEDevice, data: AdvertisementData) -> None:
+        name = data.local_name or device.name or device.address
+        found = seen[device.address] = Found(name, device.address, data.rssi, device)
+        if wanted and _is(found, wanted):
+            enough.set()
+
+    try:
+        async with BleakScanner(hear, service_uuids=[uuids.SERVICE], backend=adapter.scanner):
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(enough.wait(), duration_s)
+    except (BleakError, OSError) as error:
+        raise BluetoothUnavailable(
+            f"{adapter.name} cannot be used ({error}); is it plugged in, switched on, and allowed for this user?"
+        ) from error
+    return sorted(seen.values(), key=lambda found: (-found.rssi_dbm, found.address))
+
+
+async def find(adapter: Adapter, wanted: str, duration_s: float = SCAN_S) -> Found:
+    """The device with a name or address, or the only one there is when `wanted` is empty.
+
+    Raises DeviceNotFound, naming what was heard, and BluetoothUnavailable.
+    """
+    seen = await scan(adapter, duration_s, wanted)
+    matching = [found for found in seen if not wanted or _is(found, wanted)]
+    if len(matching) == 1:
+        return matching[0]
+    heard = ", ".join(f"{found.name} ({found.rssi_dbm} dBm)" for found in seen) or "nothing"
+    if len(matching) > 1:
+        raise DeviceNotFound(f"more than one device is near: {heard}; say which")
+    raise DeviceNotFound(
+        f"no device '{wanted or 'of any name'}' in {duration_s:g} s; heard: {heard}; "
+        "is it charged, switched on and not connected elsewhere?"
+    )
+
+
+def _is(found: Found, wanted: str) -> bool:
+    return wanted.lower() in (found.name.lower(), found.address.lower())

