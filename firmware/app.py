@@ -5,7 +5,8 @@ import gc
 import time
 
 import machine
-from kinetens_protocol import VERSION_MAJOR, VERSION_MINOR, control, faults, messages
+
+from kinetens_protocol import VERSION_MAJOR, VERSION_MINOR, control, faults, messages, stimulation
 from link import server as channels
 from link.control import Control
 from link.requests import Events, Requests
@@ -61,7 +62,10 @@ class Device:
         self.sensor_works = False
         self._start_sensor(True)
         self.control = Control(self)
-        self._requests = [Requests(self.control.handle, self.log), Requests(self._stimulate, self.log)]
+        self._requests = [
+            Requests(self.control.handle, self.log),
+            Requests(self._stimulate, self.log, repeatable=(stimulation.STOP,)),
+        ]
         self._events = [Events(), Events()]
         self._writes = []
         self._written = asyncio.ThreadSafeFlag()
@@ -150,7 +154,7 @@ class Device:
             while self._writes:
                 channel, received_us, data = self._writes.pop(0)
                 self.request_received_us = received_us
-                answer = self._requests[channel].answer(data)
+                answer = self._requests[channel].answer(data, self.server.mtu)
                 if answer is not None:
                     await self._notify(channel, answer)
                 if channel == channels.STIMULATION:

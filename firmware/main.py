@@ -4,6 +4,7 @@ import gc
 import time
 
 import machine
+
 from system import crash
 
 _PAUSE_MS = 1000  # so that a device that fails at once can still be reached over its serial line

@@ -5,10 +5,9 @@ import sys
 
 import kinetens_protocol as protocol
 from kinetens_protocol import control, messages
-from kinetens_protocol.messages import Refused
+from kinetens_protocol.messages import SMALLEST_ATT_MTU, Refused
+from kinetens_protocol.motion import ORIENTATION, samples_per_frame
 from system.version import FIRMWARE_VERSION
-
-_LATENCY_MS = (20, 1000)
 
 
 class Control:
@@ -68,7 +67,7 @@ class Control:
                 device.board["name"],
                 device.identity["serial"],
                 FIRMWARE_VERSION,
-                "MicroPython %d.%d.%d %s" % (sys.implementation.version[:3] + (sys.platform,)),
+                "%s %d.%d.%d" % ((sys.platform,) + sys.implementation.version[:3]),
                 device.board["sensor"]["part"],
                 "",
             )
@@ -78,10 +77,15 @@ class Control:
         request = control.unpack_stream_request(payload)
         device = self._device
         if request.rate_hz not in control.RATES_HZ:
-            raise Refused(messages.OUT_OF_RANGE, messages.Refusal(0, 0, request.rate_hz, control.RATES_HZ[-1]))
-        if not _LATENCY_MS[0] <= request.latency_ms <= _LATENCY_MS[1]:
-            bound = _LATENCY_MS[request.latency_ms > _LATENCY_MS[0]]
+            raise Refused(
+                messages.OUT_OF_RANGE, messages.Refusal(0, 0, request.rate_hz, control.RATES_HZ[-1])
+            )
+        least, most = control.LATENCY_MS
+        if not least <= request.latency_ms <= most:
+            bound = least if request.latency_ms < least else most
             raise Refused(messages.OUT_OF_RANGE, messages.Refusal(1, 0, request.latency_ms, bound))
+        if not samples_per_frame(ORIENTATION, device.server.mtu):
+            raise Refused(messages.MTU_TOO_SMALL, messages.Refusal(0, 0, device.server.mtu, SMALLEST_ATT_MTU))
         if not device.sensor_works:
             raise Refused(messages.SENSOR_UNAVAILABLE, messages.Refusal(0, 0, device.faults, 0))
         raw = bool(request.flags & control.STREAM_RAW)
@@ -95,7 +99,8 @@ class Control:
         return control.pack_stream(stream)
 
     def _stop_stream(self, payload):
-        self._device.stream.stop()
+        if self._device.stream:
+            self._device.stream.stop()
         return self._status(payload)
 
     def _status(self, payload):

@@ -10,12 +10,14 @@ class Requests:
     """Answers the requests of one channel with `handle(operation, payload, buffer, offset) -> end of the answer`,
     which raises messages.Refused (or ProtocolError for a payload that it cannot read).
 
-    A request with the identifier of the one before is answered with the same bytes and not done again.
+    A request with the identifier of the one before is answered with the same bytes and not done again, unless its
+    operation is among `repeatable`.
     """
 
-    def __init__(self, handle, log):
+    def __init__(self, handle, log, repeatable=()):
         self._handle = handle
         self._log = log
+        self._repeatable = repeatable
         self._buffer = bytearray(_LONGEST_ANSWER)
         self.forget()
 
@@ -24,7 +26,7 @@ class Requests:
         self._last_identifier = None
         self._last_end = 0
 
-    def answer(self, data):
+    def answer(self, data, mtu):
         """The answer's bytes, valid until the next request; None for what is no request and gets no answer."""
         try:
             if len(data) > messages.LONGEST_REQUEST_BYTES:
@@ -35,16 +37,19 @@ class Requests:
         except ProtocolError as error:
             self._log("dropped a write: %s" % error)
             return None
-        if message.identifier != self._last_identifier:
-            self._last_end = self._answer(message)
+        if message.identifier != self._last_identifier or message.code in self._repeatable:
+            self._last_end = self._answer(message, mtu - 3)
             self._last_identifier = message.identifier
         return memoryview(self._buffer)[: self._last_end]
 
-    def _answer(self, message):
+    def _answer(self, message, longest):
         buffer = self._buffer
         offset = messages.pack_header_into(buffer, messages.RESPONSE, message.code, message.identifier)
         try:
-            return self._handle(message.code, message.payload, buffer, offset)
+            end = self._handle(message.code, message.payload, buffer, offset)
+            if end <= longest:
+                return end
+            reason, refusal = messages.MTU_TOO_SMALL, messages.Refusal(0, 0, longest + 3, end + 3)
         except Refused as refused:
             reason, refusal = refused.reason, refused.refusal
         except ProtocolError:

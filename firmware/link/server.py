@@ -3,8 +3,9 @@
 from struct import pack
 
 import bluetooth
-from kinetens_protocol import uuids
 from micropython import const
+
+from kinetens_protocol import uuids
 
 _IRQ_CENTRAL_CONNECT = const(1)
 _IRQ_CENTRAL_DISCONNECT = const(2)

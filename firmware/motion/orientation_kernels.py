@@ -1,509 +1,604 @@
-"""Integer kernels of the orientation filter: what runs on every sample and on every window.
+"""Integer kernels of the orientation filter: what runs on every sample, every output and every window.
 
-All state is one array of int32 (`s` below) whose places are named here, so that a kernel takes small integers for
-its operands and nothing is boxed. Angles, quaternions and unit vectors are Q30.
+The state is one array of int32 (`s`), whose places are named here. Quaternions and turns are Q30.
 
-A word has 32 bits on the device and 64 on a PC: every intermediate must stay inside 32 bits. Two Q30 numbers a and b
-are multiplied from 15-bit halves,
-    (a >> 15) * (b >> 15) + (((a >> 15) * (b & 32767) + (a & 32767) * (b >> 15) + 24576) >> 15)
-where each cross product is below 2**30 in size as long as |a|, |b| <= 2**30, so that their sum fits. (24576 is a half and
-the quarter that the product of the low halves, left out, has on average: nothing may drift by rounding.)
+A word has 32 bits on the device and 64 on a PC: every intermediate must fit 32 bits. Q30 numbers are multiplied from
+halves, x = (high << 15) + low with low in -2**14 .. 2**14: high * high, and the cross products shifted by 15; the
+product of the lows is below one unit. Where a cross product is a sum, the bound of the sum is given.
 
-Where words have 64 bits, ptr32 loads are unsigned. `(s[i] ^ sign) - sign` gives them their sign back: `sign`, from the
-state, is -2**31 there and 0 where words have 32 bits, so that it does nothing.
+Where words have 64 bits, ptr32 loads are unsigned. `(s[i] ^ sign) - sign` gives a word its sign back: `sign`, from
+the state, is -2**31 there, and 0 where words have 32 bits, so that it does nothing.
 """
 
 import micropython
 from micropython import const
 
-SIGNS = const(0x428E)  # bit 4k + j: in a quaternion product, component k takes a[j] * b[j ^ k] negative
 WHOLE = const(1 << 12)  # the fraction of a sample that is all of it
 
 # Places in the state.
-GYR = const(0)  # 4, attitude by the gyroscope alone: sensor to the almost-inertial frame, Q30
-ACC = const(4)  # 4, inclination correction: almost-inertial frame to earth (z up), Q30
+GYR = const(0)  # 4, attitude by the gyroscope alone: sensor to almost-inertial frame
+ACC = const(4)  # 4, inclination correction: almost-inertial frame to earth (z up)
 TURNED = const(8)  # 4, GYR carried on by a part of a sample
-ATTITUDE = const(12)  # 4, ACC * GYR
-STEP = const(16)  # 4, the turn within one sample (less one), or one inclination correction
-BIAS = const(20)  # 3, gyroscope bias, 2**-16 count
-MIDDLE = const(23)  # 3, what the bias is clipped around: zero or the offset met at the first rest, 2**-16 count
-SUM = const(26)  # 6, samples summed over the window, counts
-EARTH_SUM = const(32)  # 3, accelerations turned by GYR summed over the window, 1/16 count
-EARTH_COUNT = const(35)
-STILL = const(36)  # 6, low-passed sensors that a resting one stays close to, 1/16 count
-MOVED = const(42)  # 1 if a sample of the window was not close
-CLIPPED = const(43)  # samples with a saturated axis since the last output
-LOST = const(44)  # samples with a saturated gyroscope axis in the window
-MATRIX = const(45)  # 9, rotation matrix, Q30
-GRAVITY = const(54)  # 3, low-passed acceleration in earth's frame, unit vector, Q30
-P = const(57)  # 9, covariance of the bias, (0.01 deg/s)**2, Q18
-ROWS = const(66)  # 9, measurement matrix of the Kalman filter, Q15
-ERROR = const(75)  # 3, what it measures: disagreement of bias and measurement, 2**-16 count
-PH = const(78)  # 3, P * row
-CHANGE = const(81)  # 3, of the bias in this update
+CARRY = const(12)  # 3, what the whole steps of GYR have left over, Q30 half angle
+BIAS = const(15)  # 3, gyroscope bias, 2**-16 count
+MIDDLE = const(18)  # 3, what the bias is clipped around: zero or the offset met at the first rest, 2**-16 count
+BIAS_TURN = const(21)  # 3, the bias as Q30 half angle a sample
+SUM = const(24)  # 6, samples summed over the window, counts
+EARTH_SUM = const(30)  # 3, accelerations turned by GYR summed over the window, 1/16 count
+EARTH_COUNT = const(33)
+MOVED = const(34)  # 1 if a sample of the window was not close to STILL
+LOST = const(35)  # samples with a saturated gyroscope in the window
+CLIPPED = const(36)  # samples with a saturated axis since the last output
+STILL = const(37)  # 6, low-passed sensors that a resting one stays close to, 1/16 count
+TILT = const(43)  # 2, half the turn about x and y that this window's inclination correction made, Q30
+P = const(45)  # 9, covariance of the bias, (0.01 deg/s)**2, Q18
+ROWS = const(54)  # 9, measurement matrix of the Kalman filter, Q15
+ERROR = const(63)  # 3, disagreement of measurement and bias, 2**-16 count
+PH = const(66)  # 3, P times a row, Q3
+CHANGE = const(69)  # 3, of the bias in this update
 # Places that a reset keeps.
-SETTINGS = const(84)
-TURN_HIGH = const(84)  # half the angle of one count in one sample, Q30 * 2**TURN_SHIFT: integer part
-TURN_LOW = const(85)  # ... and its 15-bit fraction
-TURN_SHIFT = const(86)
-BIAS_CLIP = const(87)  # 2**-16 count
-STILL_GYR = const(88)  # how close a resting sensor stays, 1/16 count
-STILL_ACC = const(89)
-TILT_RATE = const(90)  # rate that turns by 1 rad in a window: 2**-16 count / Q30 rad, Q24
-P_INIT = const(91)
-P_GROWTH = const(92)  # system noise per window
-SIGN = const(93)  # makes words of ptr32 signed, see below
-STATE_SIZE = const(94)
+SETTINGS = const(72)
+SIGN = const(72)
+TURN_HIGH = const(73)  # half the angle of one count in one sample, Q30 * 2**TURN_SHIFT: integer part
+TURN_LOW = const(74)  # ... and its 15-bit fraction
+TURN_SHIFT = const(75)
+STILL_GYR = const(76)  # how close a resting sensor stays, 1/16 count
+STILL_ACC = const(77)
+BIAS_CLIP = const(78)  # 2**-16 count
+FIRST_CLIP = const(79)  # the same until an offset is known
+TILT_RATE = const(80)  # rate that makes a tilt in one window: 2**-16 count / Q30 half angle, Q24
+P_INIT = const(81)
+P_GROWTH = const(82)  # system noise of a window
+STATE_SIZE = const(83)
 
-# Channels of the low-passes: (input, output, first and second integrator).
-CHANNEL = const(4)
-CORRECTION_CHANNELS = const(11)  # 3 accelerations, 2 rows of the rotation matrix, 2 of matrix * bias
+# A bank of low-passes: words of a channel, and the channels.
+INPUT = const(0)
+OUTPUT = const(1)
+SLOPE = const(2)  # the output's slope, scaled by the cut-off frequency
+CHANNEL = const(3)
+ROW_CHANNEL = const(3)  # after 3 accelerations: 6 of the rotation matrix's rows x and y
+BIAS_CHANNEL = const(9)  # 2 of those rows times the bias
+CORRECTION_CHANNELS = const(11)
 REST_CHANNELS = const(6)  # gyroscope, accelerometer
 
 
 @micropython.viper
 def strapdown(s: ptr32, samples: ptr16, first: int, last: int, fraction: int):
-    """Turn the attitude by samples first..last-1 and gather what the next window update needs.
+    """Turn the attitude by samples first..last-1 and gather what the window needs of them.
 
     samples: 6 x int16 each, gyroscope and accelerometer in counts.
-    fraction: WHOLE, or the part of the (one) sample to turn by into TURNED, in 1/4096, gathering nothing.
+    fraction: WHOLE, or the part of one sample (1/4096) to turn by into TURNED, gathering nothing.
 
-    The increment is exact to the seventh order of the half angle, which full scale on three axes at 25 Hz needs
-    (1.4 rad); the caller normalises at every window.
+    A sample's half angle (Q30) becomes steps of Q18; what they leave over is carried to the next sample. A step is
+    below 2**14 on an axis (0.11 rad in all), for which two terms of sine and cosine do to 1e-6; a bigger turn is
+    made in equal parts. |attitude| strays by less than 1e-5 until the window's end restores it.
     """
     sign = s[SIGN]
-    place = GYR
-    if fraction != WHOLE:
-        place = TURNED
     high = s[TURN_HIGH]
     low = s[TURN_LOW]
     shift = s[TURN_SHIFT]
     half = (1 << shift) >> 1
+    bias1 = (s[BIAS_TURN] ^ sign) - sign
+    bias2 = (s[BIAS_TURN + 1] ^ sign) - sign
+    bias3 = (s[BIAS_TURN + 2] ^ sign) - sign
+    h1 = (s[CARRY] ^ sign) - sign
+    h2 = (s[CARRY + 1] ^ sign) - sign
+    h3 = (s[CARRY + 2] ^ sign) - sign
+    q0 = (s[GYR] ^ sign) - sign
+    q1 = (s[GYR + 1] ^ sign) - sign
+    q2 = (s[GYR + 2] ^ sign) - sign
+    q3 = (s[GYR + 3] ^ sign) - sign
+    a = (q0 + 16384) >> 15
+    b = (q1 + 16384) >> 15
+    c = (q2 + 16384) >> 15
+    d = (q3 + 16384) >> 15
+    still_gyr = s[STILL_GYR]
+    still_acc = s[STILL_ACC]
     i = 6 * first
     end = 6 * last
     while i < end:
-        # Half the angle of this sample on each axis (|h| < 0.82 rad, set up so), and the sum of squares u < 2.
-        u = 0
-        for axis in range(3):
-            x = int(samples[i + axis])
-            if x > 32767:
-                x -= 65536
-            rate = (x << 8) - (((s[BIAS + axis] ^ sign) - sign + 128) >> 8)  # 1/256 count
-            whole = rate >> 8
-            h = (whole * high + ((whole * low) >> 15) + (((rate & 255) * high) >> 8) + half) >> shift
-            if fraction != WHOLE:
-                h = (h >> 12) * fraction + (((h & 4095) * fraction) >> 12)
-            s[STEP + 1 + axis] = h
-            x = (h + 16384) >> 15
-            u += x * x
-        # cos - 1 and 1 - sin(h)/h by their series
-        u2 = (u >> 16) * (u >> 16)  # Q28
-        u3 = (u2 >> 15) * (u >> 16)  # Q27
-        s[STEP] = u2 // 6 - (u >> 1) - u3 // 90
-        short = u // 6 - u2 // 30 + u3 // 630
-        for axis in range(3):
-            h = (s[STEP + 1 + axis] ^ sign) - sign
-            x = h >> 15
-            s[STEP + 1 + axis] = h - x * (short >> 15) - ((x * (short & 32767)) >> 15)
-        # attitude += attitude * step; component k gets the products of components j and j ^ k
-        for k in range(4):
-            total = (s[GYR + k] ^ sign) - sign
-            for j in range(4):
-                a = (s[GYR + j] ^ sign) - sign
-                b = (s[STEP + (j ^ k)] ^ sign) - sign
-                x = a >> 15
-                y = b >> 15
-                product = x * y + ((x * (b & 32767) + (a & 32767) * y + 24576) >> 15)
-                if (SIGNS >> (4 * k + j)) & 1:
-                    total -= product
-                else:
-                    total += product
-            s[ATTITUDE + k] = total
-        for k in range(4):
-            s[place + k] = s[ATTITUDE + k]
-        if fraction == WHOLE:
-            clipped = 0
-            still = 0
-            reading = 0
-            for axis in range(6):
-                x = int(samples[i + axis])
-                if x > 32767:
-                    x -= 65536
-                if x == 32767 or x == -32768:
-                    clipped = 1
-                    if axis < 3:
-                        s[LOST] += 1
-                s[SUM + axis] += x
-                if axis == 3:
-                    if still > s[STILL_GYR] * s[STILL_GYR]:
-                        s[MOVED] = 1
-                    still = 0
-                limit = s[STILL_GYR]
-                if axis > 2:
-                    limit = s[STILL_ACC]
-                    reading |= x
-                x = (x << 4) - ((s[STILL + axis] ^ sign) - sign)
-                if x < 0:
-                    x = 0 - x
-                if x > limit:
-                    s[MOVED] = 1
-                else:
-                    still += x * x
-            if still > s[STILL_ACC] * s[STILL_ACC]:
-                s[MOVED] = 1
-            s[CLIPPED] += clipped
-            if reading:  # an accelerometer reading of exactly zero is no reading
-                x = int(samples[i + 3])
-                if x > 32767:
-                    x -= 65536
-                y = int(samples[i + 4])
-                if y > 32767:
-                    y -= 65536
-                z = int(samples[i + 5])
-                if z > 32767:
-                    z -= 65536
-                a = ((s[GYR] ^ sign) - sign + 16384) >> 15
-                b = ((s[GYR + 1] ^ sign) - sign + 16384) >> 15
-                c = ((s[GYR + 2] ^ sign) - sign + 16384) >> 15
-                d = ((s[GYR + 3] ^ sign) - sign + 16384) >> 15
-                # Rotation matrix in Q15; a turned vector of int16 is below 32768 * sqrt(3) < 2**16 counts.
-                s[EARTH_SUM] += (
-                    (32768 - ((c * c + d * d + 8192) >> 14)) * x
-                    + ((b * c - a * d + 8192) >> 14) * y
-                    + ((b * d + a * c + 8192) >> 14) * z
-                    + 1024
-                ) >> 11
-                s[EARTH_SUM + 1] += (
-                    ((b * c + a * d + 8192) >> 14) * x
-                    + (32768 - ((b * b + d * d + 8192) >> 14)) * y
-                    + ((c * d - a * b + 8192) >> 14) * z
-                    + 1024
-                ) >> 11
-                s[EARTH_SUM + 2] += (
-                    ((b * d - a * c + 8192) >> 14) * x
-                    + ((c * d + a * b + 8192) >> 14) * y
-                    + (32768 - ((b * b + c * c + 8192) >> 14)) * z
-                    + 1024
-                ) >> 11
-                s[EARTH_COUNT] += 1
+        # |count * high| < 2**30, as high < 2**15; the bias is below 2 % of full scale.
+        x = (int(samples[i]) ^ 32768) - 32768
+        y = (int(samples[i + 1]) ^ 32768) - 32768
+        z = (int(samples[i + 2]) ^ 32768) - 32768
+        h1 += ((x * high + ((x * low) >> 15) + half) >> shift) - bias1
+        h2 += ((y * high + ((y * low) >> 15) + half) >> shift) - bias2
+        h3 += ((z * high + ((z * low) >> 15) + half) >> shift) - bias3
+        if fraction != WHOLE:
+            h1 = (h1 >> 12) * fraction
+            h2 = (h2 >> 12) * fraction
+            h3 = (h3 >> 12) * fraction
+        d1 = h1 >> 12
+        d2 = h2 >> 12
+        d3 = h3 >> 12
+        parts = 0
+        biggest = (d1 ^ (d1 >> 31)) | (d2 ^ (d2 >> 31)) | (d3 ^ (d3 >> 31))
+        while biggest > 16383:
+            biggest >>= 1
+            d1 >>= 1
+            d2 >>= 1
+            d3 >>= 1
+            parts += 1
+        u = d1 * d1 + d2 * d2 + d3 * d3  # Q36, < 3 * 2**28
+        less = u >> 15  # sin(h) = h - h * u / 6, where 5461 / 2**15 is 1/6
+        shrink = ((((d1 * less) >> 14) * 5461) >> 10) - 2048
+        d1 = ((h1 >> parts) - shrink) >> 12
+        h1 -= (shrink + 2048 + (d1 << 12)) << parts
+        shrink = ((((d2 * less) >> 14) * 5461) >> 10) - 2048
+        d2 = ((h2 >> parts) - shrink) >> 12
+        h2 -= (shrink + 2048 + (d2 << 12)) << parts
+        shrink = ((((d3 * less) >> 14) * 5461) >> 10) - 2048
+        d3 = ((h3 >> parts) - shrink) >> 12
+        h3 -= (shrink + 2048 + (d3 << 12)) << parts
+        u = (u + 32768) >> 16  # cos(h) = 1 - u / 2
+        parts = 1 << parts
+        while parts:
+            # Q33: |attitude| * |step| < 2**15 * 2**15
+            q0 += (4 - b * d1 - c * d2 - d * d3 - ((a * u) >> 3)) >> 3
+            q1 += (4 + a * d1 + c * d3 - d * d2 - ((b * u) >> 3)) >> 3
+            q2 += (4 + a * d2 + d * d1 - b * d3 - ((c * u) >> 3)) >> 3
+            q3 += (4 + a * d3 + b * d2 - c * d1 - ((d * u) >> 3)) >> 3
+            a = (q0 + 16384) >> 15
+            b = (q1 + 16384) >> 15
+            c = (q2 + 16384) >> 15
+            d = (q3 + 16384) >> 15
+            parts -= 1
+        if fraction != WHOLE:
+            s[TURNED] = q0
+            s[TURNED + 1] = q1
+            s[TURNED + 2] = q2
+            s[TURNED + 3] = q3
+            return
+        s[SUM] += x
+        s[SUM + 1] += y
+        s[SUM + 2] += z
+        clipped = 0
+        if x == 32767 or x == -32768 or y == 32767 or y == -32768 or z == 32767 or z == -32768:
+            clipped = 1
+            s[LOST] += 1
+        x = (x << 4) - ((s[STILL] ^ sign) - sign)
+        y = (y << 4) - ((s[STILL + 1] ^ sign) - sign)
+        z = (z << 4) - ((s[STILL + 2] ^ sign) - sign)
+        if ((x ^ (x >> 31)) | (y ^ (y >> 31)) | (z ^ (z >> 31))) >> 14:
+            s[MOVED] = 1
+        elif x * x + y * y + z * z > still_gyr:
+            s[MOVED] = 1
+        x = (int(samples[i + 3]) ^ 32768) - 32768
+        y = (int(samples[i + 4]) ^ 32768) - 32768
+        z = (int(samples[i + 5]) ^ 32768) - 32768
+        if x | y | z:  # a reading of exactly zero is no reading
+            # Rotation matrix in Q15; a vector of int16 is shorter than 2**16 counts.
+            s[EARTH_SUM] += (
+                (32768 - ((c * c + d * d) >> 14)) * x
+                + ((b * c - a * d) >> 14) * y
+                + ((b * d + a * c) >> 14) * z
+                + 1024
+            ) >> 11
+            s[EARTH_SUM + 1] += (
+                ((b * c + a * d) >> 14) * x
+                + (32768 - ((b * b + d * d) >> 14)) * y
+                + ((c * d - a * b) >> 14) * z
+                + 1024
+            ) >> 11
+            s[EARTH_SUM + 2] += (
+                ((b * d - a * c) >> 14) * x
+                + ((c * d + a * b) >> 14) * y
+                + (32768 - ((b * b + c * c) >> 14)) * z
+                + 1024
+            ) >> 11
+            s[EARTH_COUNT] += 1
+        s[SUM + 3] += x
+        s[SUM + 4] += y
+        s[SUM + 5] += z
+        if x == 32767 or x == -32768 or y == 32767 or y == -32768 or z == 32767 or z == -32768:
+            clipped = 1
+        s[CLIPPED] += clipped
+        x = (x << 4) - ((s[STILL + 3] ^ sign) - sign)
+        y = (y << 4) - ((s[STILL + 4] ^ sign) - sign)
+        z = (z << 4) - ((s[STILL + 5] ^ sign) - sign)
+        if ((x ^ (x >> 31)) | (y ^ (y >> 31)) | (z ^ (z >> 31))) >> 14:
+            s[MOVED] = 1
+        elif x * x + y * y + z * z > still_acc:
+            s[MOVED] = 1
         i += 6
+    s[CARRY] = h1
+    s[CARRY + 1] = h2
+    s[CARRY + 2] = h3
+    s[GYR] = q0
+    s[GYR + 1] = q1
+    s[GYR + 2] = q2
+    s[GYR + 3] = q3
 
 
 @micropython.viper
-def multiply(out: ptr32, place: int, s: ptr32, left: int, right: int):
-    """Quaternion product of s[left..] and s[right..] into out[place..]; out may be s where the places differ."""
+def emit(s: ptr32, place: int, out: ptr32, at: int, rest: int):
+    """One output to out[at..]: the attitude ACC * s[place..], flags (bit 0: rest, bit 1: clipped since the last)."""
     sign = s[SIGN]
-    for k in range(4):
-        total = 0
-        for j in range(4):
-            a = (s[left + j] ^ sign) - sign
-            b = (s[right + (j ^ k)] ^ sign) - sign
-            x = a >> 15
-            y = b >> 15
-            product = x * y + ((x * (b & 32767) + (a & 32767) * y + 24576) >> 15)
-            if (SIGNS >> (4 * k + j)) & 1:
-                total -= product
-            else:
-                total += product
-        out[place + k] = total
+    w = (s[ACC] ^ sign) - sign
+    x = (s[ACC + 1] ^ sign) - sign
+    y = (s[ACC + 2] ^ sign) - sign
+    z = (s[ACC + 3] ^ sign) - sign
+    a = (s[place] ^ sign) - sign
+    b = (s[place + 1] ^ sign) - sign
+    c = (s[place + 2] ^ sign) - sign
+    d = (s[place + 3] ^ sign) - sign
+    w1 = (w + 16384) >> 15
+    x1 = (x + 16384) >> 15
+    y1 = (y + 16384) >> 15
+    z1 = (z + 16384) >> 15
+    w -= w1 << 15
+    x -= x1 << 15
+    y -= y1 << 15
+    z -= z1 << 15
+    a1 = (a + 16384) >> 15
+    b1 = (b + 16384) >> 15
+    c1 = (c + 16384) >> 15
+    d1 = (d + 16384) >> 15
+    a -= a1 << 15
+    b -= b1 << 15
+    c -= c1 << 15
+    d -= d1 << 15
+    # Each sum of four: |highs| = 2**15 times |lows| <= 2**15.
+    out[at] = (
+        (w1 * a1 - x1 * b1 - y1 * c1 - z1 * d1)
+        + ((w1 * a - x1 * b - y1 * c - z1 * d) >> 15)
+        + ((w * a1 - x * b1 - y * c1 - z * d1) >> 15)
+    )
+    out[at + 1] = (
+        (w1 * b1 + x1 * a1 + y1 * d1 - z1 * c1)
+        + ((w1 * b + x1 * a + y1 * d - z1 * c) >> 15)
+        + ((w * b1 + x * a1 + y * d1 - z * c1) >> 15)
+    )
+    out[at + 2] = (
+        (w1 * c1 - x1 * d1 + y1 * a1 + z1 * b1)
+        + ((w1 * c - x1 * d + y1 * a + z1 * b) >> 15)
+        + ((w * c1 - x * d1 + y * a1 + z * b1) >> 15)
+    )
+    out[at + 3] = (
+        (w1 * d1 + x1 * c1 - y1 * b1 + z1 * a1)
+        + ((w1 * d + x1 * c - y1 * b + z1 * a) >> 15)
+        + ((w * d1 + x * c1 - y * b1 + z * a1) >> 15)
+    )
+    if s[CLIPPED]:
+        rest |= 2
+        s[CLIPPED] = 0
+    out[at + 4] = rest
 
 
 @micropython.viper
-def normalise(s: ptr32, place: int, size: int) -> int:
-    """Make the vector s[place..] of any length one (Q30). Returns 0 and leaves it if it is too short to tell."""
+def restore_norm(s: ptr32, place: int):
+    """One Newton step of the quaternion s[place..] to length one, from within 3 %."""
     sign = s[SIGN]
-    biggest = 0
-    for i in range(size):
-        x = (s[place + i] ^ sign) - sign
-        if x < 0:
-            x = -1 - x
-        biggest |= x
-    if biggest < 64:
-        return 0
-    up = 0
-    while biggest >= 1 << 29:
-        biggest >>= 1
-        up -= 1
-    while biggest < 1 << 28:
-        biggest <<= 1
-        up += 1
-    square = 0  # Q30, 1/16 .. 1 as the biggest component is 1/4 .. 1/2
-    for i in range(size):
-        x = (s[place + i] ^ sign) - sign
-        if up < 0:
-            x >>= 0 - up
-        else:
-            x <<= up
-        s[place + i] = x
+    error = 1073741823
+    for i in range(place, place + 4):
+        x = (s[i] ^ sign) - sign
         y = x >> 15
-        square += y * y + ((y * (x & 32767)) >> 14)
-    up = 0
-    while square < 1 << 28:
-        square <<= 2
-        up += 1
-    # 1 / sqrt(square) in Q29 by Newton's method from a line that is within 10 %
-    root = (577136230 - (square >> 2) - (square >> 4)) << 1
-    for i in range(4):
-        x = root >> 15
-        y = x * x + ((x * (root & 32767)) >> 14)  # Q28
-        x = square >> 15
-        k = y >> 15
-        y = 805306368 - (x * k + ((x * (y & 32767) + (square & 32767) * k) >> 15))
-        x = root >> 15
-        k = y >> 15
-        root = (x * k + ((x * (y & 32767) + (root & 32767) * k) >> 15)) << 1
-    for i in range(size):
-        x = ((s[place + i] ^ sign) - sign) << up
-        y = x >> 15
-        k = root >> 15
-        s[place + i] = (y * k + ((y * (root & 32767) + (x & 32767) * k + 24576) >> 15)) << 1
-    return 1
+        error -= y * y + ((y * (x & 32767)) >> 14)
+    coarse = 4
+    if error > 262144 or error < -262144:
+        coarse = 11
+    error >>= coarse
+    coarse = 16 - coarse
+    for i in range(place, place + 4):
+        x = (s[i] ^ sign) - sign
+        s[i] = x + (((x >> 15) * error) >> coarse)
 
 
 @micropython.viper
-def matrix(s: ptr32, place: int):
-    """Rotation matrix of the quaternion s[place..] into MATRIX, Q30."""
+def end_window(s: ptr32, correction: ptr32, rest: ptr32, length: int) -> int:
+    """Give the means of the window's samples to the low-passes and begin the next.
+
+    Returns bits: 1 if a sample was not close to rest, 2 if there was an acceleration.
+    """
     sign = s[SIGN]
-    for i in range(3):
-        for j in range(3):
-            a = (s[place + 1 + i] ^ sign) - sign
-            b = (s[place + 1 + j] ^ sign) - sign
-            x = a >> 15
-            y = b >> 15
-            total = x * y + ((x * (b & 32767) + (a & 32767) * y + 24576) >> 15)
-            a = (s[place] ^ sign) - sign
-            b = a
-            if i != j:
-                b = (s[place + 4 - i - j] ^ sign) - sign
-            x = a >> 15
-            y = b >> 15
-            product = x * y + ((x * (b & 32767) + (a & 32767) * y + 24576) >> 15)
-            if i == j:
-                total += product - 536870912
-            elif j - i == 1 or j - i == -2:
-                total -= product
-            else:
-                total += product
-            s[MATRIX + 3 * i + j] = total << 1
+    result = s[MOVED]
+    count = s[EARTH_COUNT]
+    if count:
+        result |= 2
+    for axis in range(3):
+        if count:
+            x = (s[EARTH_SUM + axis] ^ sign) - sign
+            correction[CHANNEL * axis] = ((x << 6) // count) << 4  # 2**-14 count
+        s[EARTH_SUM + axis] = 0
+    for axis in range(6):
+        x = (s[SUM + axis] ^ sign) - sign
+        rest[CHANNEL * axis] = ((x << 11) // length) << 2  # 2**-13 count
+        s[SUM + axis] = 0
+    s[EARTH_COUNT] = 0
+    s[MOVED] = 0
+    s[LOST] = 0
+    return result
 
 
 @micropython.viper
-def low_pass(s: ptr32, bank: ptr32, start: int, channels: int, coefficients: ptr32, average: int):
-    """One step of second-order Butterworth low-passes, the bilinear form that VQF uses.
+def low_pass(s: ptr32, bank: ptr32, start: int, stop: int, gain: int, average: int):
+    """One step of second-order Butterworth low-passes, channels start..stop-1 of the bank.
 
-    bank: CHANNEL words a channel; inputs up to 2**30 / 1.1 in size.
-    coefficients: a2, 1 - a1 and g of the trapezoidal state variable filter (Zavalishin 2012; Simper 2013),
-        Q18, Q18, Q15; each below 2**15.
+    Inputs up to 2**30 / 1.1 in size. gain: twice the sine of half the cut-off's angle in a step, Q17.
     average: 0, or n to take the mean of the first n inputs instead, as VQF starts its filters.
     """
     sign = s[SIGN]
-    sign = s[SIGN]
-    gain = coefficients[0]
-    damping = coefficients[1]
-    warp = coefficients[2]
-    for i in range(start, start + channels):
-        at = CHANNEL * i
-        x = (bank[at] ^ sign) - sign
-        first = (bank[at + 2] ^ sign) - sign
-        second = (bank[at + 3] ^ sign) - sign
+    damping = (gain * 11585) >> 13  # sqrt(2)
+    i = CHANNEL * start
+    stop = CHANNEL * stop
+    while i < stop:
+        x = (bank[i] ^ sign) - sign
+        y = (bank[i + 1] ^ sign) - sign
+        x -= y
         if average:
-            second += (x - second) // average
-            bank[at + 1] = second
-            bank[at + 2] = 0
-            bank[at + 3] = second
+            bank[i + 1] = y + x // average
+            bank[i + 2] = 0
         else:
-            x -= second
-            push = (x >> 15) * gain + (((x & 32767) * gain + 16384) >> 15)  # times 8, as all below
-            ahead = (push >> 15) * warp + (((push & 32767) * warp + 16384) >> 15)
-            ahead += (first >> 15) * gain + (((first & 32767) * gain + 16384) >> 15)
-            push -= (first >> 15) * damping + (((first & 32767) * damping + 16384) >> 15)
-            bank[at + 1] = second + ((ahead + 4) >> 3)
-            bank[at + 2] = first + ((push + 2) >> 2)
-            bank[at + 3] = second + ((ahead + 2) >> 2)
+            # Products of 2**15-sized highs and lows with factors below 2**15, in quarters.
+            v = (bank[i + 2] ^ sign) - sign
+            high = v >> 15
+            low = v & 32767
+            v += (((x >> 15) * gain - high * damping) + (((x & 32767) * gain - low * damping + 16384) >> 15) + 2) >> 2
+            bank[i + 2] = v
+            bank[i + 1] = y + (((v >> 15) * gain + (((v & 32767) * gain + 16384) >> 15) + 2) >> 2)
+        i += CHANNEL
 
 
 @micropython.viper
-def mean(s: ptr32, correction: ptr32, rest: ptr32, length: int) -> int:
-    """The mean of the window's `length` samples into the low-passes' inputs. Returns how many had an acceleration."""
+def near_offset(s: ptr32, rest: ptr32, known: int) -> int:
+    """Set STILL; whether the mean rate can be a resting sensor's: near its offset, or small if that is not known.
+
+    Returns 0 if not, 1 if so, 2 if it is but beyond where the bias is clipped.
+    """
     sign = s[SIGN]
-    count = s[EARTH_COUNT]
-    if count:
-        for axis in range(3):
-            correction[CHANNEL * axis] = ((((s[EARTH_SUM + axis] ^ sign) - sign) << 6) // count) << 4  # 2**-14 count
-    for axis in range(6):
-        rest[CHANNEL * axis] = ((((s[SUM + axis] ^ sign) - sign) << 11) // length) << 2  # 2**-13 count
-    return count
-
-
-@micropython.viper
-def forget_sums(s: ptr32):
-    """Begin a window."""
-    for i in range(10):
-        s[SUM + i] = 0
-    s[LOST] = 0
-
-
-@micropython.viper
-def take_offset(s: ptr32, rest: ptr32) -> int:
-    """If a resting gyroscope shows more than the bias may be, clip the bias around that from now on, and return 1."""
-    sign = s[SIGN]
-    clip = s[BIAS_CLIP]
-    found = 0
-    for i in range(3):
-        rate = ((rest[CHANNEL * i + 1] ^ sign) - sign) << 3
-        if rate > clip or rate < 0 - clip:
-            s[MIDDLE + i] = rate
-            s[BIAS + i] = rate
-            found = 1
-    return found
-
-
-@micropython.viper
-def watch(s: ptr32, rest: ptr32):
-    """Set what the next window's samples must stay close to for the sensor to be at rest."""
-    sign = s[SIGN]
+    result = 1
+    clip = s[BIAS_CLIP] >> 3
+    first_clip = clip
+    if known == 0:
+        first_clip = s[FIRST_CLIP] >> 3
     for i in range(6):
-        s[STILL + i] = ((rest[CHANNEL * i + 1] ^ sign) - sign) >> 9
-    s[MOVED] = 0
+        x = (rest[CHANNEL * i + 1] ^ sign) - sign
+        s[STILL + i] = x >> 9
+        if i < 3:
+            x -= ((s[MIDDLE + i] ^ sign) - sign) >> 3
+            if x > first_clip or x < 0 - first_clip:
+                result = 0
+            elif x > clip or x < 0 - clip:
+                if result:
+                    result = 2
+    return result
 
 
 @micropython.viper
-def point(s: ptr32, correction: ptr32):
-    """Low-passed acceleration turned by MATRIX into GRAVITY, not yet of unit length."""
-    sign = s[SIGN]
+def take_offset(s: ptr32, rest: ptr32):
+    """Clip the bias around the resting gyroscope's rate from now on."""
     for i in range(3):
-        total = 0
-        for j in range(3):
-            a = (s[MATRIX + 3 * i + j] ^ sign) - sign
-            b = (correction[CHANNEL * j + 1] ^ sign) - sign
-            x = a >> 15
-            y = b >> 15
-            total += x * y + ((x * (b & 32767) + (a & 32767) * y + 24576) >> 15)
-        s[GRAVITY + i] = total
+        s[MIDDLE + i] = rest[CHANNEL * i + 1] << 3
+        s[BIAS + i] = s[MIDDLE + i]
 
 
 @micropython.viper
-def halfway(s: ptr32):
-    """The shortest turn that brings GRAVITY to z, not yet of unit length, into STEP."""
+def level(s: ptr32, correction: ptr32):
+    """Turn ACC so that the low-passed acceleration points up (all of a small tilt, some of a big one); set TILT."""
     sign = s[SIGN]
-    s[STEP] = (((s[GRAVITY + 2] ^ sign) - sign) >> 1) + 536870912
-    s[STEP + 1] = ((s[GRAVITY + 1] ^ sign) - sign) >> 1
-    s[STEP + 2] = 0 - (((s[GRAVITY] ^ sign) - sign) >> 1)
-    s[STEP + 3] = 0
-
-
-@micropython.viper
-def copy(s: ptr32, place: int, source: int, size: int):
-    for i in range(size):
-        s[place + i] = s[source + i]
+    # 2**-11 count, < 2**27
+    x = ((correction[OUTPUT] ^ sign) - sign) >> 3
+    y = ((correction[CHANNEL + 1] ^ sign) - sign) >> 3
+    z = ((correction[2 * CHANNEL + 1] ^ sign) - sign) >> 3
+    a = (s[ACC] ^ sign) - sign
+    b = (s[ACC + 1] ^ sign) - sign
+    c = (s[ACC + 2] ^ sign) - sign
+    d = (s[ACC + 3] ^ sign) - sign
+    a1 = (a + 16384) >> 15
+    b1 = (b + 16384) >> 15
+    c1 = (c + 16384) >> 15
+    d1 = (d + 16384) >> 15
+    a -= a1 << 15
+    b -= b1 << 15
+    c -= c1 << 15
+    d -= d1 << 15
+    # v + w * t + q x t with t = 2 * q x v; sums of cross products stay below 1.5 * 2**30
+    x1 = (x + 16384) >> 15
+    y1 = (y + 16384) >> 15
+    z1 = (z + 16384) >> 15
+    x0 = x - (x1 << 15)
+    y0 = y - (y1 << 15)
+    z0 = z - (z1 << 15)
+    t = ((c1 * z1 - d1 * y1) + ((c1 * z0 + c * z1 - d1 * y0 - d * y1) >> 15)) << 1
+    u = ((d1 * x1 - b1 * z1) + ((d1 * x0 + d * x1 - b1 * z0 - b * z1) >> 15)) << 1
+    v = ((b1 * y1 - c1 * x1) + ((b1 * y0 + b * y1 - c1 * x0 - c * x1) >> 15)) << 1
+    x1 = (t + 16384) >> 15
+    y1 = (u + 16384) >> 15
+    z1 = (v + 16384) >> 15
+    x0 = t - (x1 << 15)
+    y0 = u - (y1 << 15)
+    z0 = v - (z1 << 15)
+    x += (a1 * x1 + c1 * z1 - d1 * y1) + ((a1 * x0 + a * x1) >> 15) + ((c1 * z0 + c * z1 - d1 * y0 - d * y1) >> 15)
+    y += (a1 * y1 + d1 * x1 - b1 * z1) + ((a1 * y0 + a * y1) >> 15) + ((d1 * x0 + d * x1 - b1 * z0 - b * z1) >> 15)
+    z += (a1 * z1 + b1 * y1 - c1 * x1) + ((a1 * z0 + a * z1) >> 15) + ((b1 * y0 + b * y1 - c1 * x0 - c * x1) >> 15)
+    # Half the tilt, y / 2z and -x / 2z, at most 1/8 rad on an axis; all scaled to z in 2**26 .. 2**27.
+    t = (x ^ (x >> 31)) | (y ^ (y >> 31))
+    if z < 0 and (t << 4) < 0 - z:
+        x = 0 - z  # upside down: any way round
+        t = x
+    if z < t << 2:
+        z = t << 2
+    s[TILT] = 0
+    s[TILT + 1] = 0
+    if z < 1024:
+        return
+    while z >= 1 << 27:
+        x >>= 1
+        y >>= 1
+        z >>= 1
+    while z < 1 << 26:
+        x <<= 1
+        y <<= 1
+        z <<= 1
+    z >>= 10
+    t = (y << 5) // z
+    y = (t << 14) + (((y << 5) - t * z) << 14) // z
+    x = 0 - x
+    t = (x << 5) // z
+    x = (t << 14) + (((x << 5) - t * z) << 14) // z
+    s[TILT] = y
+    s[TILT + 1] = x
+    # ACC += (0, y, x, 0) * ACC
+    y1 = (y + 16384) >> 15
+    x1 = (x + 16384) >> 15
+    y0 = y - (y1 << 15)
+    x0 = x - (x1 << 15)
+    s[ACC] -= y1 * b1 + x1 * c1 + ((y1 * b + y0 * b1 + x1 * c + x0 * c1 + 16384) >> 15)
+    s[ACC + 1] += y1 * a1 + x1 * d1 + ((y1 * a + y0 * a1 + x1 * d + x0 * d1 + 16384) >> 15)
+    s[ACC + 2] += x1 * a1 - y1 * d1 + ((x1 * a + x0 * a1 - y1 * d - y0 * d1 + 16384) >> 15)
+    s[ACC + 3] += y1 * c1 - x1 * b1 + ((y1 * c + y0 * c1 - x1 * b - x0 * b1 + 16384) >> 15)
 
 
 @micropython.viper
 def turn_bias(s: ptr32, correction: ptr32):
-    """Inputs of the low-passes that the bias estimation needs: the horizontal rows of MATRIX, and their bias."""
+    """Inputs of the low-passes behind bias estimation: the rotation matrix's rows x and y, and their bias."""
     sign = s[SIGN]
+    w = ((s[ACC] ^ sign) - sign) >> 15
+    x = ((s[ACC + 1] ^ sign) - sign) >> 15
+    y = ((s[ACC + 2] ^ sign) - sign) >> 15
+    z = ((s[ACC + 3] ^ sign) - sign) >> 15
+    a = ((s[GYR] ^ sign) - sign) >> 15
+    b = ((s[GYR + 1] ^ sign) - sign) >> 15
+    c = ((s[GYR + 2] ^ sign) - sign) >> 15
+    d = ((s[GYR + 3] ^ sign) - sign) >> 15
+    q0 = (w * a - x * b - y * c - z * d) >> 15
+    q1 = (w * b + x * a + y * d - z * c) >> 15
+    q2 = (w * c - x * d + y * a + z * b) >> 15
+    q3 = (w * d + x * c - y * b + z * a) >> 15
+    # Q29
+    correction[CHANNEL * ROW_CHANNEL] = 536870912 - q2 * q2 - q3 * q3
+    correction[CHANNEL * (ROW_CHANNEL + 1)] = q1 * q2 - q0 * q3
+    correction[CHANNEL * (ROW_CHANNEL + 2)] = q1 * q3 + q0 * q2
+    correction[CHANNEL * (ROW_CHANNEL + 3)] = q1 * q2 + q0 * q3
+    correction[CHANNEL * (ROW_CHANNEL + 4)] = 536870912 - q1 * q1 - q3 * q3
+    correction[CHANNEL * (ROW_CHANNEL + 5)] = q2 * q3 - q0 * q1
+    at = CHANNEL * ROW_CHANNEL
     for row in range(2):
         total = 0
-        for j in range(3):
-            a = (s[MATRIX + 3 * row + j] ^ sign) - sign
-            b = (s[BIAS + j] ^ sign) - sign
-            x = a >> 15
-            y = b >> 15
-            total += x * y + ((x * (b & 32767) + (a & 32767) * y + 24576) >> 15)
-            correction[CHANNEL * (3 + 3 * row + j)] = a >> 1
-        correction[CHANNEL * (9 + row)] = total
+        for i in range(3):
+            y = (s[BIAS + i] ^ sign) - sign
+            x = ((correction[at] ^ sign) - sign) >> 14
+            total += (y >> 15) * x + (((y & 32767) * x) >> 15)
+            at += CHANNEL
+        correction[CHANNEL * (BIAS_CHANNEL + row)] = total
 
 
 @micropython.viper
 def measure_in_motion(s: ptr32, correction: ptr32):
-    """What the inclination correction tells about the bias: ERROR and ROWS for two horizontal axes."""
+    """What the inclination correction tells about the bias: ERROR and ROWS for earth's x and y."""
     sign = s[SIGN]
+    rate = s[TILT_RATE]
+    at = CHANNEL * ROW_CHANNEL + 1
     for row in range(2):
-        tilt = (s[GRAVITY] ^ sign) - sign
-        if row == 0:
-            tilt = 0 - ((s[GRAVITY + 1] ^ sign) - sign)
-        if tilt > 16777216:
-            tilt = 16777216
-        if tilt < -16777216:
-            tilt = -16777216
-        a = tilt << 6
-        b = s[TILT_RATE]
-        x = a >> 15
-        y = b >> 15
-        total = x * y + ((x * (b & 32767) + (a & 32767) * y) >> 15)
-        total += (correction[CHANNEL * (9 + row) + 1] ^ sign) - sign
-        for j in range(3):
-            a = ((correction[CHANNEL * (3 + 3 * row + j) + 1] ^ sign) - sign) << 1
-            b = (s[BIAS + j] ^ sign) - sign
-            x = a >> 15
-            y = b >> 15
-            total -= x * y + ((x * (b & 32767) + (a & 32767) * y + 24576) >> 15)
-            s[ROWS + 3 * row + j] = x
+        x = 0 - ((s[TILT + row] ^ sign) - sign)
+        if x > 16777215:
+            x = 16777215
+        if x < -16777215:
+            x = -16777215
+        x <<= 6
+        y = x >> 15
+        total = y * (rate >> 15) + ((y * (rate & 32767) + (x & 32767) * (rate >> 15) + 24576) >> 15)
+        total += (correction[CHANNEL * (BIAS_CHANNEL + row) + 1] ^ sign) - sign
+        for i in range(3):
+            y = (s[BIAS + i] ^ sign) - sign
+            x = ((correction[at] ^ sign) - sign) >> 14
+            total -= (y >> 15) * x + (((y & 32767) * x) >> 15)
+            s[ROWS + 3 * row + i] = x
+            at += CHANNEL
         s[ERROR + row] = total
 
 
 @micropython.viper
 def measure_at_rest(s: ptr32, rest: ptr32):
     """What rest tells about the bias: the gyroscope shows it."""
-    sign = s[SIGN]
+    for i in range(9):
+        s[ROWS + i] = 0
     for i in range(3):
-        s[ERROR + i] = (((rest[CHANNEL * i + 1] ^ sign) - sign) << 3) - ((s[BIAS + i] ^ sign) - sign)
-        for j in range(3):
-            s[ROWS + 3 * i + j] = 0
+        s[ERROR + i] = (rest[CHANNEL * i + 1] << 3) - s[BIAS + i]
         s[ROWS + 4 * i] = 32768
 
 
 @micropython.viper
-def update_bias(s: ptr32, rows: int, noise: int):
-    """Kalman filter update of BIAS and P with the measurements ERROR = ROWS * (bias - BIAS), one after the other.
-
-    noise: measurement variance of each, (0.01 deg/s)**2, Q2, below 2**22.
-    """
-    sign = s[SIGN]
-    clip = s[BIAS_CLIP]
+def begin_update(s: ptr32):
+    """Before the Kalman filter's measurements: the bias may have wandered."""
     for i in range(3):
         s[CHANGE + i] = 0
         if s[P + 4 * i] < s[P_INIT]:
             s[P + 4 * i] += s[P_GROWTH]
-    for row in range(rows):
-        error = (s[ERROR + row] ^ sign) - sign
-        if error > clip:
-            error = clip
-        if error < 0 - clip:
-            error = 0 - clip
-        variance = 0
-        for i in range(3):
-            total = 0
-            for j in range(3):
-                a = (s[P + 3 * i + j] ^ sign) - sign
-                b = (s[ROWS + 3 * row + j] ^ sign) - sign
-                total += (a >> 15) * b + (((a & 32767) * b) >> 15)
-            s[PH + i] = total  # Q18
-            b = (s[ROWS + 3 * row + i] ^ sign) - sign
-            variance += (total >> 15) * b + (((total & 32767) * b) >> 15)
-            error -= ((((s[CHANGE + i] ^ sign) - sign) >> 10) * b) >> 5
-        variance = noise + (variance >> 16)  # Q2
-        for i in range(3):
-            # The gain PH / variance in Q30: long division, as the quotient alone has too few digits.
-            total = (s[PH + i] ^ sign) - sign
-            gain = total // variance  # Q16
-            rest = total - gain * variance
-            gain = (gain << 9) + (rest << 9) // variance
-            x = gain >> 10
-            gain = (gain & 1023) << 5
-            y = error >> 15
-            s[CHANGE + i] += x * y + ((x * (error & 32767) + gain * y + 24576) >> 15)
-            for j in range(i + 1):
-                b = (s[PH + j] ^ sign) - sign
-                y = b >> 15
-                total = (s[P + 3 * i + j] ^ sign) - sign - x * y - ((x * (b & 32767) + gain * y + 24576) >> 15)
-                s[P + 3 * i + j] = total
-                s[P + 3 * j + i] = total
+
+
+@micropython.viper
+def take_measurement(s: ptr32, row: int, noise: int, precision: int):
+    """One measurement of the Kalman filter: ERROR[row] = ROWS[row] * (bias - BIAS), with variance `noise`, Q2.
+
+    precision: the gain's Q, such that the gain stays below 2**15.
+    """
+    sign = s[SIGN]
+    at = ROWS + 3 * row
+    r1 = (s[at] ^ sign) - sign
+    r2 = (s[at + 1] ^ sign) - sign
+    r3 = (s[at + 2] ^ sign) - sign
+    error = (s[ERROR + row] ^ sign) - sign
+    clip = s[BIAS_CLIP]
+    if error > clip:
+        error = clip
+    if error < 0 - clip:
+        error = 0 - clip
+    variance = 0
     for i in range(3):
+        at = P + 3 * i
+        x = (
+            (((s[at] ^ sign) - sign + 16384) >> 15) * r1
+            + (((s[at + 1] ^ sign) - sign + 16384) >> 15) * r2
+            + (((s[at + 2] ^ sign) - sign + 16384) >> 15) * r3
+            + 16384
+        ) >> 15
+        s[PH + i] = x  # Q3, < 2**15
+        y = r1
+        if i == 1:
+            y = r2
+        if i == 2:
+            y = r3
+        variance += x * y
+        error -= ((((s[CHANGE + i] ^ sign) - sign) >> 10) * y) >> 5
+    variance = noise + (variance >> 16)
+    # 1 / variance as a number of 16 bits
+    shift = 0
+    while variance >= 32768:
+        variance >>= 1
+        shift += 1
+    while variance < 16384:
+        variance <<= 1
+        shift -= 1
+    inverse = 1073741823 // variance
+    shift += 31 - precision
+    y = error >> 15
+    error &= 32767
+    precision -= 15
+    half = (1 << precision) >> 1
+    for i in range(3):
+        gain = (((s[PH + i] ^ sign) - sign) * inverse) >> shift
+        s[CHANGE + i] += (y * gain + ((error * gain + 16384) >> 15) + half) >> precision
+        for j in range(i + 1):
+            x = (s[P + 3 * i + j] ^ sign) - sign - ((((s[PH + j] ^ sign) - sign) * gain) >> precision)
+            s[P + 3 * i + j] = x
+            s[P + 3 * j + i] = x
+
+
+@micropython.viper
+def end_update(s: ptr32):
+    """After the Kalman filter's measurements: change and clip the bias, and turn by it from now on."""
+    sign = s[SIGN]
+    clip = s[BIAS_CLIP]
+    high = s[TURN_HIGH]
+    for i in range(3):
+        middle = (s[MIDDLE + i] ^ sign) - sign
         x = (s[BIAS + i] ^ sign) - sign + (s[CHANGE + i] ^ sign) - sign
-        b = (s[MIDDLE + i] ^ sign) - sign
-        if x > b + clip:
-            x = b + clip
-        if x < b - clip:
-            x = b - clip
+        if x > middle + clip:
+            x = middle + clip
+        if x < middle - clip:
+            x = middle - clip
         s[BIAS + i] = x
+        # |bias| < 2**11 counts: 2**12 * 2**15, and the rest of the bits after it
+        x = (x >> 15) * high + (((x & 32767) * high) >> 15)
+        s[BIAS_TURN + i] = (x + (1 << s[TURN_SHIFT])) >> (s[TURN_SHIFT] + 1)

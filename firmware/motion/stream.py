@@ -3,10 +3,10 @@
 import os
 from array import array
 
-from kinetens_protocol.motion import DROPPED_BEFORE, ORIENTATION, RAW
-from motion.outbox import Outbox
+from kinetens_protocol.motion import DROPPED_BEFORE, ORIENTATION, RAW, samples_per_frame
 from motion import frames
 from motion.orientation import Orientation
+from motion.outbox import Outbox
 from motion.timebase import Timebase
 from system.clock import add_us, copy
 
@@ -33,7 +33,9 @@ class MotionStream:
         self.raw = Outbox(RAW, _LONGEST_FRAME_BYTES)
         self._words = frames.stream_words()
         self._raw_words = frames.stream_words()
-        self._time = array("I", [0, 0])
+        # Views of the time words, so that viper code writes them in place.
+        self._time = memoryview(self._words)[frames.TIME_LOW : frames.TIME_HIGH + 1]
+        self._raw_time = memoryview(self._raw_words)[frames.TIME_LOW : frames.TIME_HIGH + 1]
         self.streaming = False
         self.with_raw = False
         self.rate_hz = 100
@@ -53,10 +55,9 @@ class MotionStream:
             self.rate_hz = rate_hz
             self._new_filter()
         self.session_id = int.from_bytes(os.urandom(4), "little")
-        longest = min(mtu - 3, _LONGEST_FRAME_BYTES) - 24
-        self._frame_samples = max(1, min(longest // 8, latency_ms * rate_hz // 1000))
         raw_rate_hz = self._sensor.sample_rate_mhz // 1000
-        self._raw_frame_samples = max(1, min(longest // 12, latency_ms * raw_rate_hz // 1000))
+        self._frame_samples = _frame_samples(ORIENTATION, mtu, latency_ms * rate_hz // 1000)
+        self._raw_frame_samples = _frame_samples(RAW, mtu, latency_ms * raw_rate_hz // 1000)
         self._words[frames.SESSION] = self._raw_words[frames.SESSION] = self.session_id
         self._words[frames.INDEX] = self._raw_words[frames.INDEX] = 0
         self._reset_counters()
@@ -111,14 +112,22 @@ class MotionStream:
             period_ns = self.timebase.period_ns
             copy(self._time, self.timebase.newest)
             add_us(self._time, -(self._lag // self.rate_hz * (period_ns // 1000) // 1000))
-            self._words[frames.TIME_LOW] = self._time[0]
-            self._words[frames.TIME_HIGH] = self._time[1]
-            self._words[frames.PERIOD_NS] = self._sensor.sample_rate_mhz // self.rate_hz * period_ns // 1000
+            self._words[frames.PERIOD_NS] = self._output_period_ns(period_ns)
             frame.begin(self._flags, self._words)
         full = frame.add(self._outputs, which)
         self.produced += 1
         if full or frame.count >= self._frame_samples:
             self._finish()
+
+    def _output_period_ns(self, period_ns):
+        """Sample period times samples an output, in parts that stay below 2**30."""
+        whole = self._sensor.sample_rate_mhz // self.rate_hz  # thousandths of a sample
+        rest = self._sensor.sample_rate_mhz % self.rate_hz
+        return (
+            whole * (period_ns // 1000)
+            + whole * (period_ns % 1000) // 1000
+            + rest * (period_ns // 1000) // self.rate_hz
+        )
 
     def _finish(self):
         outbox = self.orientation
@@ -137,10 +146,8 @@ class MotionStream:
         frame = self.raw.frame
         if frame.count == 0:
             period_ns = self.timebase.period_ns
-            copy(self._time, self.timebase.newest)
-            add_us(self._time, -(before_newest * (period_ns // 100) // 10))
-            self._raw_words[frames.TIME_LOW] = self._time[0]
-            self._raw_words[frames.TIME_HIGH] = self._time[1]
+            copy(self._raw_time, self.timebase.newest)
+            add_us(self._raw_time, -(before_newest * (period_ns // 100) // 10))
             self._raw_words[frames.PERIOD_NS] = period_ns
             frame.begin(self._raw_flags, self._raw_words)
         full = frame.add(self._batch, which)
@@ -201,3 +208,8 @@ class MotionStream:
     @property
     def refused(self):
         return self.orientation.refused + self.raw.refused
+
+
+def _frame_samples(kind, mtu, in_time):
+    """Samples a frame: what is due in the latency asked for, as far as the notification takes them."""
+    return max(1, min(samples_per_frame(kind, mtu), in_time))

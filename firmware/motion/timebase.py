@@ -17,7 +17,7 @@ _DRIFTS = 8  # part of it that changes the period
 
 
 class Timebase:
-    """newest: device time of the newest sample in µs, low and high word. period_ns: sample period by the device's clock."""
+    """newest: device time of the newest sample in µs (low and high word). period_ns: sample period by that clock."""
 
     def __init__(self, clock, sample_rate_mhz):
         self._clock = clock
@@ -45,7 +45,7 @@ class Timebase:
             return
         ns = self._rest_ns
         while samples:  # by parts, so that no product leaves 30 bits
-            part = min(samples, 256)
+            part = min(samples, 16)
             ns += part * self.period_ns
             add_us(self.newest, ns // 1000)
             ns %= 1000

@@ -56,7 +56,7 @@ class Contact:
             return stimulation.LEAD_OFF
         if self.impedance_ohm < bounds[limits.IMPEDANCE_LEAST].value:
             return stimulation.SHORT
-        if self.current_ua < asked_ua - asked_ua // 4 - 200:
+        if self.current_ua < asked_ua - asked_ua // 8 - 200:
             return stimulation.WRONG_CURRENT
         if asked_ua >= _REFERENCE_UA:
             self._reference_ohm = min(self._reference_ohm, self.impedance_ohm)

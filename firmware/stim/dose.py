@@ -89,7 +89,8 @@ class Dose:
 
     def end(self, completed):
         """Close the session and give back what it did not use; one that was not completed may be taken up
-        again."""
+        again.
+        """
         self._sessions[-1] = (self._age_s, max(self._spent_ms, 1))
         self.open = False
         self._resumable = not completed
@@ -115,7 +116,8 @@ class Dose:
 
     def _load(self):
         """Take the newest whole record. Without any, but with remains of one, believe in a day that is used
-        up."""
+        up.
+        """
         found = 0
         for name in _NAMES:
             try:

@@ -16,9 +16,10 @@ import time
 import esp32
 from machine import ADC, Pin
 
+from kinetens_protocol.limits import LOOK_AHEAD_MS
 from stim.waveform import RESOLUTION_HZ, split, train
 
-HORIZON_US = 52_000
+HORIZON_US = LOOK_AHEAD_MS * 1000
 """A train holds the pulses due until the supervisor comes again, 50 ms later; if it does not come, the output
 starves."""
 
@@ -56,7 +57,6 @@ class Output:
         self._ua_per_mv = int(board["current_sense"]["ma_per_volt"])  # mA/V and µA/mV are the same number
         self._mv_per_mv = int(board["voltage_sense"]["volt_per_volt"])
         self._rmt = _open_rmt(self._pulse_pin)
-        self._code = -1
         self._buffer = bytearray(3)
         self._waveform = None
         self.blocked = True
@@ -83,18 +83,15 @@ class Output:
         """
         if self.blocked or not self._idle_soon():
             return 0
-        lead_us = _LEAST_LEAD_US
-        if self._started_us is not None:
-            since_us = time.ticks_diff(time.ticks_us(), self._last_group_us())
-            lead_us = min(max(self._waveform.period_us - since_us, lead_us), self._waveform.period_us)
-        groups, durations = train(self._waveform, lead_us, horizon_us)
-        if not groups:
+        if self._lead_us() >= horizon_us:
             return 0
         self._set_current(current_ua)
         self._polarity.value(1)
         self._polarity.value(0)
         if self.blocked:
             return 0
+        lead_us = self._lead_us()
+        groups, durations = train(self._waveform, lead_us, horizon_us)
         self._groups = groups
         self._started_us = time.ticks_add(time.ticks_us(), lead_us)
         self._rmt.write_pulses(*split(durations))
@@ -125,11 +122,18 @@ class Output:
         return current_uv * self._ua_per_mv // scale, voltage_uv * self._mv_per_mv // scale
 
     def _set_current(self, current_ua):
-        code = current_ua * _FULL_SCALE // self._full_scale_ua
-        if code != self._code and not self.blocked:
-            self._write(code)
+        """Written and read back for every train: a converter that lost its value is noticed before the pulses are."""
+        self._write(0 if self.blocked else current_ua * _FULL_SCALE // self._full_scale_ua)
         if self.blocked:
             self._write(0)
+
+    def _lead_us(self):
+        """Until the next group is due: a period after the last one, late rather than early."""
+        if self._started_us is None:
+            return _LEAST_LEAD_US
+        period_us = self._waveform.period_us
+        since_us = time.ticks_diff(time.ticks_us(), self._last_group_us())
+        return min(max(period_us - since_us, _LEAST_LEAD_US), period_us)
 
     def _last_group_us(self):
         return time.ticks_add(self._started_us, (self._groups - 1) * self._waveform.period_us)
@@ -145,22 +149,21 @@ class Output:
 
     def _wait_for_pause(self):
         """Cutting a pulse between its phases would leave charge behind: wait for its end when that is
-        near."""
+        near.
+        """
         waveform = self._waveform
         if waveform is None or self._started_us is None or self._rmt.wait_done():
             return
-        if (
-            waveform.group_us > _LONGEST_CLEAN_WAIT_US
-            or waveform.period_us - waveform.group_us < 4 * _GUARD_US
-        ):
+        pause_us = waveform.whole_period_us - waveform.whole_us
+        if waveform.whole_us > _LONGEST_CLEAN_WAIT_US or pause_us < 4 * _GUARD_US:
             return
         at_us = time.ticks_diff(time.ticks_us(), self._started_us)
         if at_us > 0:
-            at_us %= waveform.period_us
-        if at_us > waveform.period_us - _GUARD_US:
-            at_us -= waveform.period_us
-        if -_GUARD_US <= at_us <= waveform.group_us + _GUARD_US:
-            time.sleep_us(waveform.group_us + _GUARD_US - at_us)
+            at_us %= waveform.whole_period_us
+        if at_us > waveform.whole_period_us - _GUARD_US:
+            at_us -= waveform.whole_period_us
+        if -_GUARD_US <= at_us < waveform.whole_us + _GUARD_US:
+            time.sleep_us(waveform.whole_us + _GUARD_US - at_us)
 
     def _cut(self):
         if hasattr(self._rmt, "active"):
@@ -177,9 +180,8 @@ class Output:
         self._buffer[1] = code & 0xFF
         self._i2c.writeto(self._address, memoryview(self._buffer)[:2])
         answer = self._i2c.readfrom(self._address, 3)
-        if answer[1] << 4 | answer[2] >> 4 != code:
-            raise OSError("converter holds another amplitude than it was given")
-        self._code = code
+        if answer[1] << 4 | answer[2] >> 4 != code and not (code and self.blocked):
+            raise OSError("the converter holds another amplitude than it was given")
 
     def _zero_at_power_on(self):
         """Make zero what the converter wakes up with; its memory is written once in a board's life."""

@@ -1,8 +1,6 @@
-"""The last to decide about stimulation. Nothing reaches the electrodes that this file did not allow within
-the last 50 ms.
+"""The last to decide about stimulation: nothing reaches the electrodes that this file did not just allow.
 
-    idle -> checking contact -> armed -> running -> ramping down -> idle        any fault -> fault, until
-    cleared
+    idle -> checking contact -> armed -> running -> ramping down -> idle    any fault -> fault, until cleared
 
 - `tick` runs every 50 ms. It looks at every reason to stop, then moves the amplitude, then hands over one
   finite train and toggles the high voltage. Whatever raises in it ends the output. If it is not called,
@@ -40,7 +38,8 @@ _TEST = limits.Program(limits.TEST_CURRENT_UA, 100, 50, 100_000, 0, 0, 0, 0, 0)
 
 def open_channel(board, i2c, clock, log):
     """The supervisor of the board's channel; None if it has none or its parts do not answer (then the log
-    says so)."""
+    says so).
+    """
     if "stimulation" not in board:
         return None
     try:
@@ -60,7 +59,9 @@ class Supervisor:
         self._clock = clock
         self._log = log
         self._contact = Contact()
-        self._board_limits = limits.board_limits(board["stimulation"])
+        self._board_limits = limits.board_limits(
+            board["stimulation"]["ceiling_ma"], board["stimulation"]["dac"]["full_scale_ma"]
+        )
         self._protections = (
             stimulation.PROTECTIONS if board.get("bench_mode") else board["stimulation"]["protections"]
         )
@@ -144,7 +145,8 @@ class Supervisor:
 
     def button(self, pressed):
         """An edge of the device's button; may be called from an interrupt. A press while active ends the
-        output at once."""
+        output at once.
+        """
         if not pressed:
             self._note_hold()
             self._pressed_at = None
@@ -157,7 +159,8 @@ class Supervisor:
 
     def conditions(self, charging, battery_low, too_hot, motion_ok):
         """What else forbids the output as of now: (stop cause, reason to refuse, subject of the refusal), or
-        None."""
+        None.
+        """
         self._unfit = None
         for wrong, unfit in (
             (charging, (stimulation.CHARGER, messages.CHARGER_CONNECTED, 0)),
@@ -176,7 +179,8 @@ class Supervisor:
 
     def take_event(self):
         """The event to send now, which `event_into` writes, or 0. Each is given once; a lost one is told by
-        the next."""
+        the next.
+        """
         if self._fault_due:
             self._fault_due = False
             return stimulation.FAULT_EVENT
@@ -224,7 +228,7 @@ class Supervisor:
     # Every 50 ms
 
     def _tick(self):
-        elapsed_ms = self._clock.elapsed_ms(self._tick_at)
+        elapsed_ms = max(0, self._clock.elapsed_ms(self._tick_at))
         self._tick_at = self._clock.now_ms()
         self._keep(self._dose.advance, elapsed_ms)
         self._note_hold()
@@ -249,7 +253,9 @@ class Supervisor:
                 self._pulses = self._output.feed(limits.TEST_CURRENT_UA, TEST_HORIZON_US)
         else:
             cause = self._contact.check(self._output.sense(), self._limits)
-            if cause:
+            if self._contact.current_ua > 2 * limits.TEST_CURRENT_UA:
+                self._trip(stimulation.WRONG_CURRENT, self._contact.current_ua)
+            elif cause:
                 self._finish(cause)
             else:
                 self._output.stop_now()
@@ -352,6 +358,7 @@ class Supervisor:
 
     def _configure(self, plan):
         self._require(stimulation.IDLE)
+        self._forget_plan()
         program = plan.program
         bounds = limits.effective(
             self._board_limits, dict(plan.limits), program.pad_area_mm2, program.contact_permille

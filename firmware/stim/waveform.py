@@ -28,9 +28,13 @@ RESOLUTION_HZ = 1_000_000
 
 _EVEN_GROUP_US = 10_000
 
-Waveform = namedtuple("Waveform", ("durations", "group_us", "rest_us", "period_us", "pulses"))
-"""A group's durations (µs; high first and last), its length, the low after it, both together, and its
-pulses."""
+Waveform = namedtuple(
+    "Waveform", ("durations", "group_us", "rest_us", "period_us", "pulses", "whole_us", "whole_period_us")
+)
+"""A group's durations (µs; high first and last), its length, the low after it, both together, and its pulses.
+
+whole_us of every whole_period_us, a pulse or a burst, should not be cut in two.
+"""
 
 
 def compile_program(program):
@@ -43,21 +47,21 @@ def compile_program(program):
         pulses = max(1, _EVEN_GROUP_US // pulse_period_us)
         group_period_us = pulses * pulse_period_us
     after_us = pulse_period_us - 2 * program.phase_us - program.gap_us
-    pulse = _phase(program.phase_us, program.gap_us) + _phase(program.phase_us, after_us)
+    taken_us = max(0, TURN_US - program.gap_us, TURN_US - after_us)  # from both phases alike: they must balance
+    high_us = program.phase_us - taken_us
+    pulse = [high_us, program.gap_us + taken_us, high_us, after_us + taken_us]
     durations = (pulse * pulses)[:-1]
     group_us = sum(durations)
     rest_us = max(TURN_US, group_period_us - group_us)
-    return Waveform(durations, group_us, rest_us, group_us + rest_us, pulses)
+    period = group_us + rest_us
+    if program.burst_pulses:
+        return Waveform(durations, group_us, rest_us, period, pulses, group_us, period)
+    return Waveform(durations, group_us, rest_us, period, pulses, sum(pulse[:-1]), pulse_period_us)
 
 
 def train(waveform, lead_us, horizon_us):
-    """The groups due within the horizon, the first after lead_us: (how many, durations, the first one low).
-
-    None is due when the lead reaches the horizon; the list is then empty.
-    """
-    if lead_us >= horizon_us:
-        return 0, []
-    groups = 1 + (horizon_us - 1 - lead_us) // waveform.period_us
+    """The groups that end within the horizon, at least one, the first after lead_us: (how many, durations from low)."""
+    groups = 1 + max(0, horizon_us - lead_us - waveform.group_us) // waveform.period_us
     return groups, [lead_us] + waveform.durations + ([waveform.rest_us] + waveform.durations) * (groups - 1)
 
 
@@ -79,9 +83,3 @@ def split(durations):
             left_us -= LONGEST_US
         level = 1 - level
     return pieces, levels
-
-
-def _phase(phase_us, low_us):
-    """The high of one phase and the low after it."""
-    taken_us = max(TURN_US - low_us, 0)
-    return [phase_us - taken_us, low_us + taken_us]

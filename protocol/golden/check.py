@@ -24,6 +24,7 @@ sys.path.insert(0, FOLDER + "/..")
 from kinetens_protocol import ProtocolError, control, faults, limits, messages, motion, stimulation  # noqa: E402
 
 TOLERANCE = 1e-6
+Q30 = 1 << 30
 
 
 def record(kind, write, read):
@@ -94,7 +95,8 @@ def write_orientation(sample):
 
 def write_orientation_q30(sample):
     """The same with components in 2**-30, as the device has them."""
-    return motion.pack_orientation([component / (1 << 30) for component in sample[:4]], sample[4])
+    w, x, y, z, flags = sample
+    return motion.pack_orientation((w / Q30, x / Q30, y / Q30, z / Q30), flags)
 
 
 def command(operation):
@@ -173,9 +175,9 @@ CODECS = {
 
 
 def same(one, other):
-    if isinstance(one, (tuple, list)) and isinstance(other, (tuple, list)):
+    if isinstance(one, (tuple, list)):
         return len(one) == len(other) and all(same(one[i], other[i]) for i in range(len(one)))
-    if isinstance(one, float) or isinstance(other, float):
+    if isinstance(one, float):
         return abs(one - other) <= TOLERANCE
     return one == other
 

@@ -32,6 +32,8 @@ STREAM_ENDED_EVENT = 2
 """The device ended the stream by itself: the number of samples it produced (4 bytes)."""
 
 RATES_HZ = (25, 50, 100, 200)
+LATENCY_MS = (20, 1000)
+"""Least and most that a stream request may ask for."""
 STREAM_RAW = 0x01
 """Stream flag: raw counts beside orientation."""
 

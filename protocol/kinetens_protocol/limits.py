@@ -96,6 +96,9 @@ PHASES = 2
 TEST_CURRENT_UA = 1_000
 """Peak of the pulses that measure contact before arming: below what is felt, and one step of the envelope."""
 
+LOOK_AHEAD_MS = 52
+"""A device hands over what is due until it looks again, 50 ms later: a train is this and the pulse or burst that ends it."""
+
 LOAD_OHM = 500
 """The load to which the envelope refers power and energy."""
 
@@ -190,7 +193,7 @@ def effective(
     board and plan give values by limit code for the limits they narrow; without a pad area the pads bind
     nothing.
     """
-    bounds = {}
+    bounds: dict[int, Bound] = {}
     for limit in LIMITS:
         bound = Bound(limit.code, limit.hard, TABLE)
         for source, values in ((BOARD, board), (PLAN, plan)):
@@ -223,6 +226,7 @@ def check(program: Program, limits: dict[int, Bound]) -> Refusal | None:
     rms = rms_ua(program.current_ua, duty_ppm(program))
     pad = (program.pad_area_mm2, program.contact_permille)
     burst_us = program.burst_pulses * period_us(program.rate_mhz)
+    whole_us = max(burst_us, pulse_us(program))
     for code, value in (
         (RMS_DENSITY, density_ua_per_cm2(rms, *pad)),
         (RMS_CURRENT, rms),
@@ -231,7 +235,7 @@ def check(program: Program, limits: dict[int, Bound]) -> Refusal | None:
         (AVERAGE_CURRENT, average_ua(program.current_ua, duty_ppm(program))),
         (POWER_DENSITY, power_density_uw_per_cm2(rms, *pad)),
         (SESSION, program.session_ms),
-        (TRAIN, -(-burst_us // 1000)),
+        (TRAIN, LOOK_AHEAD_MS - (-whole_us // 1000)),
     ):
         refusal = passes(limits[code], value)
         if refusal:
@@ -246,10 +250,9 @@ def passes(bound: Bound, value: int) -> Refusal | None:
     return None
 
 
-def board_limits(stimulation: dict) -> dict[int, int]:
-    """What a board file's `stimulation` part narrows: its ceiling and what its converter can give at all."""
-    most_ma = min(stimulation["ceiling_ma"], stimulation["dac"]["full_scale_ma"])
-    return {PEAK_CURRENT: int(most_ma * 1000)}
+def board_limits(ceiling_ma: float, full_scale_ma: float) -> dict[int, int]:
+    """What a board narrows: its ceiling, and what its converter can give at all."""
+    return {PEAK_CURRENT: int(min(ceiling_ma, full_scale_ma) * 1000)}
 
 
 def default_plan() -> dict[int, int]:

@@ -112,7 +112,7 @@ FAULTS = {
     STALLED: ("stalled", "the device's program was held up while the output was on"),
     OUTPUT_BUS: ("output-bus", "the output converter does not answer"),
     STORAGE: ("storage", "the device cannot keep the day's dose"),
-    INTERNAL: ("internal", "a program error on the device; its log has the traceback"),
+    INTERNAL: ("internal", "a program error on the device; its log says which"),
 }
 
 # Subject of a refusal with reason WRONG_STATE (since 1.0).
@@ -153,7 +153,7 @@ Configure = NamedTuple(
         ("flags", int),
         ("lease_ms", int),
         ("program", Program),
-        ("limits", tuple[tuple[int, int], ...]),
+        ("limits", "tuple[tuple[int, int], ...]"),
     ],
 )
 """A plan: programme (limits.Program), and the limits it narrows as (code, value) pairs, at most 13."""

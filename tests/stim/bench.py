@@ -1,10 +1,11 @@
 """A bench for the stimulation firmware on CPython: its real files, the output-stage model behind stub
-drivers, virtual time."""
+drivers, virtual time.
+"""
 
 import json
 import sys
 import time as real_time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -161,7 +162,7 @@ class _Bus:
 
 
 @contextmanager
-def firmware(world: World) -> Iterator[SimpleNamespace]:
+def firmware(world: World) -> Generator[SimpleNamespace]:
     """The firmware's stimulation modules, bound to a world."""
     esp32 = ModuleType("esp32")
     esp32.__dict__["RMT"] = type("RMT", (_Rmt,), {"world": world})

@@ -1,9 +1,9 @@
 """Bleak's API on a Bumble stack: for the virtual radio, and for a Bluetooth dongle without the system's stack."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any
 
 from bleak.args import SizedBuffer
 from bleak.assigned_numbers import gatt_char_props_to_strs
@@ -27,7 +27,7 @@ _ATT_HEADER_BYTES = 3
 
 
 @asynccontextmanager
-async def bumble_adapter(source: Any, sink: Any, address: str) -> AsyncIterator[Adapter]:
+async def bumble_adapter(source: Any, sink: Any, address: str) -> AsyncGenerator[Adapter]:
     """An adapter on an HCI source and sink (a Bumble controller, or a transport to a dongle).
 
     Raises BleakError when the controller does not answer.
@@ -86,14 +86,14 @@ def _advertisement_data(advertisement: Advertisement) -> AdvertisementData:
         data.get(kind, raw=True)
         for kind in (AdvertisingData.COMPLETE_LOCAL_NAME, AdvertisingData.SHORTENED_LOCAL_NAME)
     ]
-    name = next((cast(bytes, raw).decode(errors="replace") for raw in names if raw), None)
+    name = next((raw.decode(errors="replace") for raw in names if raw), None)
     uuids: list[str] = []
     for kind, size in (
         (AdvertisingData.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS, 16),
         (AdvertisingData.INCOMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS, 16),
         (AdvertisingData.COMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS, 2),
     ):
-        raw = cast(bytes, data.get(kind, raw=True) or b"")
+        raw = data.get(kind, raw=True) or b""
         uuids += [_uuid_text(UUID.from_bytes(raw[i : i + size])) for i in range(0, len(raw), size)]
     return AdvertisementData(name, {}, {}, uuids, None, advertisement.rssi, ())
 
@@ -134,7 +134,7 @@ class BumbleClient(BaseBleakClient):
     async def connect(self, pair: bool = False, **_arguments: Any) -> None:
         try:
             connection = await self.central.connect(self._peer_address, timeout=self._timeout)
-        except (BaseBumbleError, asyncio.TimeoutError) as error:
+        except (TimeoutError, BaseBumbleError) as error:
             raise BleakDeviceNotFoundError(self.address, f"no answer from {self.address}") from error
         self._connection = connection
         self._peer = Peer(connection)
@@ -203,7 +203,7 @@ class BumbleClient(BaseBleakClient):
         connection = self._live()[0]
         try:
             return await connection.cancel_on_disconnection(asyncio.ensure_future(work))
-        except (BaseBumbleError, asyncio.TimeoutError, att.ATT_Error) as error:
+        except (TimeoutError, BaseBumbleError, att.ATT_Error) as error:
             raise BleakError(str(error) or type(error).__name__) from error
         except asyncio.CancelledError:
             if self._connection is None:

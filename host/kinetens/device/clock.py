@@ -60,9 +60,9 @@ class ClockMap:
             raise ValueError("no time exchange: the device's clock cannot be placed")
         round_trips = np.array([exchange.round_trip_us for exchange in exchanges], dtype=float)
         quick = round_trips <= np.quantile(round_trips, 0.5)
-        device_us = np.array(
-            [(e.device_received_us + e.device_sent_us) / 2 for e in exchanges], dtype=float
-        )[quick]
+        device_us = np.array([(e.device_received_us + e.device_sent_us) / 2 for e in exchanges], dtype=float)[
+            quick
+        ]
         offsets = np.array([exchange.offset_us for exchange in exchanges])[quick]
         reference_us = float(np.mean(device_us))
         drift = 0.0
@@ -71,6 +71,4 @@ class ClockMap:
             drift = min(max(drift, -_STEEPEST_DRIFT), _STEEPEST_DRIFT)
         offset_us = float(np.median(offsets - drift * (device_us - reference_us)))
         scatter_us = float(np.std(offsets - offset_us - drift * (device_us - reference_us)))
-        return cls(
-            reference_us, offset_us, drift, float(np.min(round_trips)) / 2 + 2 * scatter_us
-        )
+        return cls(reference_us, offset_us, drift, float(np.min(round_trips)) / 2 + 2 * scatter_us)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bleak import BleakScanner
@@ -14,6 +15,8 @@ from kinetens.errors import BluetoothUnavailable, DeviceNotFound
 from kinetens_protocol import uuids
 
 SCAN_S = 10.0
+_OTHERS_S = 1.0
+"""When any device will do: how long to listen for others after the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +29,36 @@ class Found:
     handle: BLEDevice
 
 
-async def scan(adapter: Adapter, duration_s: float = SCAN_S, wanted: str | None = None) -> list[Found]:
-    """All kinetens devices heard in a time, strongest first; ends early when `wanted` is among them.
+async def scan(
+    adapter: Adapter,
+    duration_s: float = SCAN_S,
+    enough: Callable[[Found], float | None] | None = None,
+) -> list[Found]:
+    """All kinetens devices heard in a time, strongest first.
+
+    Args:
+        adapter: what to listen with.
+        duration_s: how long at most.
+        enough: for each device heard, after how many seconds more to end early, or None.
 
     Raises BluetoothUnavailable when this computer's Bluetooth cannot be used.
     """
     seen: dict[str, Found] = {}
-    enough = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    ending = asyncio.Event()
 
     def hear(device: BLEDevice, data: AdvertisementData) -> None:
+        is_new = device.address not in seen
         name = data.local_name or device.name or device.address
         found = seen[device.address] = Found(name, device.address, data.rssi, device)
-        if wanted and _is(found, wanted):
-            enough.set()
+        wait_s = enough(found) if enough is not None else None
+        if wait_s is not None and (is_new or wait_s == 0):
+            loop.call_later(wait_s, ending.set)
 
     try:
         async with BleakScanner(hear, service_uuids=[uuids.SERVICE], backend=adapter.scanner):
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(enough.wait(), duration_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ending.wait(), duration_s)
     except (BleakError, OSError) as error:
         raise BluetoothUnavailable(
             f"{adapter.name} cannot be used ({error}); is it plugged in, switched on, and allowed for this user?"
@@ -56,7 +71,11 @@ async def find(adapter: Adapter, wanted: str, duration_s: float = SCAN_S) -> Fou
 
     Raises DeviceNotFound, naming what was heard, and BluetoothUnavailable.
     """
-    seen = await scan(adapter, duration_s, wanted)
+
+    def enough(found: Found) -> float | None:
+        return _OTHERS_S if not wanted else 0.0 if _is(found, wanted) else None
+
+    seen = await scan(adapter, duration_s, enough)
     matching = [found for found in seen if not wanted or _is(found, wanted)]
     if len(matching) == 1:
         return matching[0]

@@ -1,7 +1,7 @@
 """A connection to one device: greeting, requests and answers, frames as they come."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -117,7 +117,7 @@ class Link:
             await self._client.write_gatt_char(_CHANNELS[channel], data, response=True)
             async with asyncio.timeout(_ANSWER_S):
                 return await answer
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return None
         except BleakError as error:
             raise LinkLost(f"the connection to {self.name} was lost: {error}") from error
@@ -175,7 +175,7 @@ def _accepted(payload: bytes) -> bytes:
 
 
 @asynccontextmanager
-async def connect(adapter: Adapter, found: Found) -> AsyncIterator[Link]:
+async def connect(adapter: Adapter, found: Found) -> AsyncGenerator[Link]:
     """Connect, subscribe and greet; disconnects at the end.
 
     Raises BluetoothUnavailable, LinkLost, ProtocolMismatch.
@@ -189,7 +189,7 @@ async def connect(adapter: Adapter, found: Found) -> AsyncIterator[Link]:
     client = BleakClient(found.handle, disconnected, timeout=_CONNECT_S, backend=adapter.client)
     try:
         await client.connect()
-    except (BleakError, OSError, asyncio.TimeoutError) as error:
+    except (TimeoutError, BleakError, OSError) as error:
         raise BluetoothUnavailable(
             f"cannot connect to {found.name} ({error}); is it near and not connected elsewhere?"
         ) from error

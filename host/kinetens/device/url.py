@@ -29,7 +29,9 @@ class DeviceUrl:
             try:
                 pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
             except ValueError as error:
-                raise InvalidInput(f"'{text}' has options that are not name=value pairs joined by &") from error
+                raise InvalidInput(
+                    f"'{text}' has options that are not name=value pairs joined by &"
+                ) from error
             return cls(text, True, target, dict(pairs))
         scheme, colon, _ = text.partition(":")
         if colon and scheme.isalpha() and len(scheme) > 2:

@@ -4,15 +4,16 @@ from collections import deque
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
-from math import radians
+from math import inf, radians
 from statistics import median
 from typing import Literal
 
-SMALLEST_RANGE_RAD = radians(4.0)
+SMALLEST_RANGE_RAD = radians(5.0)
 """What moves less is not a repetition."""
 OUTWARD_SHARE = 0.35
 """Share of the usual range that must be gone before a movement counts as under way."""
 DIP_OF_USUAL=0.2
+HELD_RAD=radians(4.0)
 HYST=radians(2.0)
 TURNING_SHARE = 0.15
 """Share of the way out that must be gone back before the movement counts as on its way back."""
@@ -22,7 +23,7 @@ STILL_SPEED_RAD_S = radians(4.0)
 """Slower than this is standing."""
 SLOWING_SHARE = 0.1
 """A way back is over when it slows below this share of its peak speed."""
-PAUSE_S = 8.0
+PAUSE_S = 12.0
 """After standing so long where movements start, the next may go the other way and have another range."""
 OVERSHOOT_SHARE = 2.5
 """A first movement that comes back so much further than it went out was a preparation: the way back is the way out."""
@@ -145,6 +146,8 @@ class RepetitionDetector:
         self._start = self._turn = self._low = Mark(0, 0.0, 0.0)
         self._since_dip = self._start  # the furthest out since the dip
         self._dip: _Dip | None = None
+        self._held = self._start
+        self._last_end_s = -inf
         self._standing_s = self._return_speed = self._peak_speed = self._unknown_s = 0.0
 
     @property
@@ -164,7 +167,7 @@ class RepetitionDetector:
         Who finds out that the angle must be measured another way corrects them in place.
         """
         dip = [self._dip.start, self._dip.turn, self._dip.low] if self._dip else []
-        return [*self._recent, self._start, self._turn, self._low, self._since_dip, *dip]
+        return [*self._recent, self._start, self._held, self._turn, self._low, self._since_dip, *dip]
 
     def copy(self) -> "RepetitionDetector":
         """Another one in the same state."""
@@ -172,6 +175,7 @@ class RepetitionDetector:
         twin._ranges = self._ranges.copy()
         twin._recent = deque((copy(m) for m in self._recent), maxlen=_SPEED_SAMPLES)
         twin._start, twin._turn, twin._low, twin._since_dip = map(copy, (self._start, self._turn, self._low, self._since_dip))
+        twin._held = copy(self._held)
         return twin
 
     def update(self, time_s: float, angle_rad: float, at_rest: bool = False) -> list[RepetitionEvent]:
@@ -188,9 +192,11 @@ class RepetitionDetector:
         self._peak_speed = max(self._peak_speed, abs(speed))
         standing = at_rest or abs(speed) < STILL_SPEED_RAD_S
         self._standing_s = self._standing_s + time_s - self._recent[-2].time_s if standing else 0.0
+        if abs(angle_rad - self._held.angle_rad) > HELD_RAD:
+            self._held = here
         if self._phase == "ready":
             self._await_departure(here)
-        elif time_s - self._last_turn().time_s > LONGEST_HOLD_S or time_s - self._start.time_s > LONGEST_S:
+        elif time_s - self._held.time_s > LONGEST_HOLD_S or time_s - self._start.time_s > LONGEST_S:
             self._begin_at(here)
         elif self._phase == "out":
             self._follow_out(here)
@@ -228,6 +234,7 @@ class RepetitionDetector:
         self._phase = "ready"
         self._start = self._turn = self._low = here
         self._dip = None
+        self._held = here
         self._peak_speed = self._unknown_s = 0.0
 
     def _last_turn(self) -> Mark:
@@ -245,7 +252,7 @@ class RepetitionDetector:
     def _await_departure(self, here: Mark) -> None:
         threshold = max(SMALLEST_RANGE_RAD, OUTWARD_SHARE * self._usual())
         away = self._out(self._start, here)
-        if self._standing_s > PAUSE_S:
+        if here.time_s - self._last_end_s > PAUSE_S:
             self._sense = 0.0
             self._ranges.clear()
         if not self._sense and abs(away) > threshold:
@@ -324,6 +331,7 @@ class RepetitionDetector:
             self._peak_speed,
             self._unknown_s,
         )
+        self._last_end_s = self._low.time_s
         self._begin_at(self._low)
         self._standing_s = 0.0
         if not SHORTEST_S <= duration_s <= LONGEST_S:

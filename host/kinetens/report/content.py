@@ -12,7 +12,7 @@ from kinetens.report.link import LinkQuality
 from kinetens.report.plots import clock_text
 from kinetens.session.analysis import Analysis
 from kinetens.session.reader import Session
-from kinetens.session.statuses import TimedFault, TimedState
+from kinetens.session.statuses import TimedState
 from kinetens_protocol import faults, stimulation
 
 NOTICE = (
@@ -118,7 +118,7 @@ def summary_text(session: Session, analysis: Analysis) -> str:
     return said
 
 
-def stimulation_text(states: Sequence[TimedState], latched: Sequence[TimedFault]) -> str:
+def stimulation_text(states: Sequence[TimedState]) -> str:
     """What the device said of its stimulation, in a sentence or two."""
     peak_ma = max(state.state.level_ua for state in states) / 1000.0
     pulses = sum(_per_session(states))
@@ -134,9 +134,10 @@ def stimulation_text(states: Sequence[TimedState], latched: Sequence[TimedFault]
     ]
     if causes:
         said += f" It ended because: {'; '.join(dict.fromkeys(causes))}."
+    latched = dict.fromkeys(state.state.fault for state in states if state.state.fault)
     if latched:
-        names = (stimulation.FAULTS.get(f.report.fault, ("", f"fault {f.report.fault}"))[1] for f in latched)
-        said += f" Faults: {'; '.join(dict.fromkeys(names))}."
+        texts = (stimulation.FAULTS.get(fault, ("", f"fault {fault}"))[1] for fault in latched)
+        said += f" Faults: {'; '.join(texts)}."
     return said
 
 
@@ -162,7 +163,8 @@ def angle_alt(analysis: Analysis) -> str:
     """The angle's picture in words."""
     lowest, highest = (degrees(float(f(analysis.angle_rad))) for f in (np.nanmin, np.nanmax))
     said = (
-        f"a curve of {clock_text(round(duration_s(analysis)))} minutes between {lowest:.0f}° and {highest:.0f}° "
+        f"a curve of {clock_text(round(duration_s(analysis)))} minutes "
+        f"between {lowest:.0f}° and {highest:.0f}° "
         f"with {_count(len(analysis.repetitions), 'counted repetition')}"
     )
     gaps = len(analysis.samples.missing)

@@ -100,7 +100,7 @@ def _pictures(session: Session, analysis: Analysis) -> list[Picture]:
             )
         )
     if any(state.state.level_ua for state in states):
-        text = content.stimulation_text(states, session.stimulation_faults())
+        text = content.stimulation_text(states)
         svg = Markup(plots.stimulation_plot(states, analysis.repetitions, extent_s))
         pictures.append(Picture("Stimulation", text, f"current over time. {text}", svg, counted))
     if len(analysis.samples):

@@ -31,10 +31,8 @@ from kinetens.session.layout import (
 from kinetens.session.records import Frame, HostEvent, Verification
 from kinetens.session.samples import Samples, assemble
 from kinetens.session.statuses import (
-    TimedFault,
     TimedState,
     TimedStatus,
-    read_faults,
     read_states,
     read_statuses,
     stream_totals,
@@ -130,16 +128,17 @@ class Session:
         """
         return read_states(self.frames(STIMULATION), self.header.host_time_zero_us)
 
-    def stimulation_faults(self) -> list[TimedFault]:
-        """The faults of the stimulation that latched."""
-        return read_faults(self.frames(STIMULATION), self.header.host_time_zero_us)
-
     def frames_sha256(self) -> str:
         """SHA-256 (hex) over the bytes of all motion and raw frames in order of arrival."""
         total = hashlib.sha256()
         for frame in self.frames(MOTION, RAW):
             total.update(frame.data)
         return total.hexdigest()
+
+    def duration_s(self) -> float:
+        """From the session's creation to the last thing recorded, in s."""
+        latest = "SELECT max(received_us) FROM frames UNION ALL SELECT max(time_us) FROM events"
+        return max((self.host_s(row[0]) for row in self._rows(latest) if row[0] is not None), default=0.0)
 
     def host_s(self, host_us: int) -> float:
         """Seconds since the session was created, from a time of the host's clock."""

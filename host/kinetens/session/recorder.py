@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -157,7 +157,7 @@ async def recording(
     link: Link,
     writer: SessionWriter,
     on_repetition: Callable[[RepetitionEvent], None] | None = None,
-) -> AsyncIterator[Recorder]:
+) -> AsyncGenerator[Recorder]:
     """Record everything that arrives on a link while the block runs; ends the session with its reason."""
     recorder = Recorder(link, writer, on_repetition)
     link.listeners.append(recorder.receive)

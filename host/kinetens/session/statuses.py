@@ -19,16 +19,9 @@ from kinetens_protocol.control import (
 )
 from kinetens_protocol.messages import EVENT, OK, RESPONSE, Message, unpack_message
 from kinetens_protocol.motion import ORIENTATION, unpack_header
-from kinetens_protocol.stimulation import (
-    FAULT_EVENT,
-    STATE_EVENT,
-    FaultReport,
-    State,
-    unpack_fault_report,
-    unpack_state,
-)
+from kinetens_protocol.stimulation import STATE_EVENT, State, unpack_state
 
-Content = TypeVar("Content", Status, State, FaultReport)
+Content = TypeVar("Content", Status, State)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +40,6 @@ class TimedState:
     state: State
 
 
-@dataclass(frozen=True, slots=True)
-class TimedFault:
-    """A fault of the stimulation and when it arrived, in s since the session was created."""
-
-    time_s: float
-    report: FaultReport
-
-
 def read_statuses(frames: Iterable[Frame], host_zero_us: int) -> list[TimedStatus]:
     """The device's statuses, one a second, among the control channel's frames."""
     return [
@@ -70,14 +55,6 @@ def read_states(frames: Iterable[Frame], host_zero_us: int) -> list[TimedState]:
     return [
         TimedState((frame.received_us - host_zero_us) / 1e6, state)
         for frame, state in _events(frames, STATE_EVENT, unpack_state)
-    ]
-
-
-def read_faults(frames: Iterable[Frame], host_zero_us: int) -> list[TimedFault]:
-    """The faults that latched among the stimulation channel's frames."""
-    return [
-        TimedFault((frame.received_us - host_zero_us) / 1e6, report)
-        for frame, report in _events(frames, FAULT_EVENT, unpack_fault_report)
     ]
 
 

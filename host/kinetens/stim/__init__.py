@@ -1,5 +1,6 @@
 """Stimulation as the host sees it: plans, their arithmetic in words, and the controller that renews the
-lease."""
+lease.
+"""
 
 from kinetens.stim.channel import LinkChannel, StimulationChannel
 from kinetens.stim.controller import Outcome, StimulationController

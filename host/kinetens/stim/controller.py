@@ -30,7 +30,8 @@ _ACTIVE = (stimulation.CHECKING_CONTACT, stimulation.ARMED, stimulation.RUNNING,
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a run ended: the cause (stimulation.CAUSES) and the fault (stimulation.FAULTS), and the last
-    state."""
+    state.
+    """
 
     cause: int
     fault: int
@@ -92,8 +93,8 @@ class StimulationController:
             await self._hold()
             return await self._outcome()
         except RequestRefused as error:
-            raise StimulationRefused(f"the device refused: {words.refusal(error.reason, error.refusal)}") from
-            error
+            reason = words.refusal(error.reason, error.refusal)
+            raise StimulationRefused(f"the device refused: {reason}") from error
         finally:
             take_off()
             if self.state is None or self.state.state in _ACTIVE:
@@ -150,8 +151,8 @@ class StimulationController:
             asked = True
             if _now_s() > give_up_s:
                 raise StimulationRefused(
-                    f"nobody held the device's button for half a second within {BUTTON_S:g} s; hold it and try
-                    again"
+                    f"nobody held the device's button for half a second within {BUTTON_S:g} s; "
+                    "hold it and try again"
                 )
             await asyncio.sleep(LOOP_S)
         state = await self._wait_while(stimulation.CHECKING_CONTACT, CONTACT_CHECK_S)

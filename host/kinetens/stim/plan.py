@@ -79,8 +79,8 @@ class StimulationPlan(BaseModel):
         refusal = limits.check(self.program, bounds or self.effective())
         if refusal:
             raise StimulationRefused(
-                f"plan '{self.name}' is refused: {words.limit_refusal(refusal)} ({';
-                '.join(self.arithmetic())})"
+                f"plan '{self.name}' is refused: {words.limit_refusal(refusal)} "
+                f"({'; '.join(self.arithmetic())})"
             )
 
     def arithmetic(self) -> list[str]:

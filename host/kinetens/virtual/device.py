@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from kinetens.errors import VirtualDeviceError
 from kinetens.virtual import process
-from kinetens.virtual.hardware import ENODEV, Hardware
 from kinetens.virtual.bus import BusError
+from kinetens.virtual.hardware import ENODEV, Hardware
 from kinetens.virtual.peripheral import BluetoothError, Peripheral
 from kinetens.virtual.process import Call, FirmwareEnded, FirmwareHung, FirmwareProcess
 from kinetens.virtual.radio import Radio
@@ -301,5 +301,3 @@ class VirtualDevice:
     def _log(self, payload: bytes, time_s: float) -> bytes:
         self.settings.log.append(LogLine(time_s, payload.decode(errors="replace").rstrip()))
         return b""
-
-

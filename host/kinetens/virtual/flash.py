@@ -46,7 +46,9 @@ def deploy(board: str, identity: dict[str, str], flash: Path) -> None:
         (flash / STATE_FOLDER).mkdir(exist_ok=True)
         (flash / "identity.json").write_text(json.dumps(identity))
     except OSError as error:
-        raise VirtualDeviceError(f"cannot write the virtual device's flash {flash}: {error.strerror}") from error
+        raise VirtualDeviceError(
+            f"cannot write the virtual device's flash {flash}: {error.strerror}"
+        ) from error
 
 
 def claim_protocol(flash: Path, major: int) -> None:

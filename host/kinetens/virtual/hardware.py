@@ -43,7 +43,10 @@ class Hardware:
             self._stimulation_pins = {
                 stimulation[name] for name in ("pulse_pin", "polarity_reset_pin", "high_voltage_pin")
             }
-            self._stimulation_adcs = {stimulation["current_sense"]["adc"], stimulation["voltage_sense"]["adc"]}
+            self._stimulation_adcs = {
+                stimulation["current_sense"]["adc"],
+                stimulation["voltage_sense"]["adc"],
+            }
             self._dac_address = stimulation["dac"]["address"]
         self.release_button()
 
@@ -152,5 +155,3 @@ class Hardware:
         level = 1 - self._board["button"]["pressed_level"]
         self._levels[self.button_pin] = level
         return level
-
-

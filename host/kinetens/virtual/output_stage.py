@@ -134,7 +134,8 @@ class OutputStage:
 
     def pin(self, pin: int, level: int, time_s: float) -> None:
         """The firmware drives a pin. A pulse pin that is driven by hand makes a phase as long as it is
-        high."""
+        high.
+        """
         self._advance(time_s)
         if pin == self._supply_pin and level != self._supply_level:
             self._supply_level = level

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
+from functools import partial
 from struct import pack, unpack_from
 from typing import Any
 
@@ -142,10 +143,7 @@ class Peripheral:
             for characteristic in made:
                 handle = characteristic.handle
                 self._characteristics[handle] = characteristic
-                characteristic.on(
-                    characteristic.EVENT_WRITE,
-                    lambda connection, value, handle=handle: self._written(connection, handle, value),
-                )
+                characteristic.on(characteristic.EVENT_WRITE, self._writing_to(handle))
                 handles.append(handle)
         return pack(f"<{len(handles)}H", *handles)
 
@@ -180,11 +178,11 @@ class Peripheral:
 
     def _connected(self, connection: Connection) -> None:
         self._connections[connection.handle] = connection
-        connection.on(Connection.EVENT_DISCONNECTION, lambda _reason: self._disconnected(connection))
+        connection.on(Connection.EVENT_DISCONNECTION, partial(self._disconnected, connection))
         connection.on(Connection.EVENT_CONNECTION_ATT_MTU_UPDATE, lambda: self._mtu_exchanged(connection))
         self._emit_connection(_IRQ_CENTRAL_CONNECT, connection)
 
-    def _disconnected(self, connection: Connection) -> None:
+    def _disconnected(self, connection: Connection, _reason: int) -> None:
         self._connections.pop(connection.handle, None)
         self._emit_connection(_IRQ_CENTRAL_DISCONNECT, connection)
 
@@ -195,8 +193,11 @@ class Peripheral:
     def _mtu_exchanged(self, connection: Connection) -> None:
         self._on_event(pack("<BHH", _IRQ_MTU_EXCHANGED, connection.handle, connection.att_mtu))
 
-    def _written(self, connection: Connection, handle: int, value: bytes) -> None:
-        self._on_event(pack("<BHH", _IRQ_GATTS_WRITE, connection.handle, handle) + value)
+    def _writing_to(self, handle: int) -> Callable[[Connection, bytes], None]:
+        def written(connection: Connection, value: bytes) -> None:
+            self._on_event(pack("<BHH", _IRQ_GATTS_WRITE, connection.handle, handle) + value)
+
+        return written
 
     def _later(self, at_s: float, action: Callable[[], None]) -> None:
         """Act at the firmware's local time, which can be ahead of the world's by the length of a bus transfer."""
@@ -240,5 +241,3 @@ def _characteristic(uuid: str, flags: int) -> gatt.Characteristic[Any]:
             permissions |= permission
     properties = gatt.Characteristic.Properties(flags & _PROPERTIES)
     return gatt.Characteristic(UUID(uuid), properties, permissions, b"")
-
-

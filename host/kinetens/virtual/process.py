@@ -80,7 +80,7 @@ class FirmwareProcess:
         command = [find_micropython(), "-X", f"heapsize={heap_bytes}", str(MACHINE_SIDE / "_start.py")]
         command += [f"/dev/fd/{calls_write}", f"/dev/fd/{answers_read}", str(flash), str(ticks_start_us)]
         # A file, since a pipe that nobody reads would stop the firmware once it is full.
-        self._output = tempfile.TemporaryFile()
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -127,5 +127,3 @@ class FirmwareProcess:
                 raise FirmwareEnded
             data += part
         return data
-
-

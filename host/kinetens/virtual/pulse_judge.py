@@ -1,5 +1,6 @@
 """Judges the record of an output stage against the envelope. It believes the pulses, never what the firmware
-says of itself."""
+says of itself.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -172,7 +173,8 @@ def _rises(phases: _Phases, values: Mapping[int, int]) -> list[str]:
 
 def _strongest(phases: _Phases, from_s: float, to_s: float) -> Floats:
     """For each phase, the strongest current from from_s to to_s before it; 0 without any. In bins of 50
-    ms."""
+    ms.
+    """
     bin_s = 0.05
     first_s = phases.time_s[0]
     bins = ((phases.time_s - first_s) / bin_s).astype(np.int64)
@@ -193,7 +195,8 @@ def _strongest(phases: _Phases, from_s: float, to_s: float) -> Floats:
 
 def _balance(phases: _Phases) -> list[str]:
     """What is outstanding may never be more than one phase: the next phase, or the series capacitor, takes it
-    back."""
+    back.
+    """
     quiet = np.diff(phases.time_s, prepend=phases.time_s[0]) > _QUIET_S
     total_c = np.cumsum(phases.signed_c)
     starts = np.flatnonzero(quiet)

@@ -24,7 +24,8 @@ _ACL_BYTES = 251
 
 class _InOrder(set[Controller]):
     """A set that is walked in the order of insertion: Bumble walks its set of controllers, and a walk in
-    the order of memory addresses would make two runs differ."""
+    the order of memory addresses would make two runs differ.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,9 +111,12 @@ class Radio(LocalLink):
                     self._after(self.conditions.supervision_timeout_s, _lose_silently(one, connection))
 
     def send_advertising_pdu(self, sender_controller: Controller, packet: ll.AdvertisingPdu) -> None:
-        """Bumble's controller answers no scan requests, so what the scan response holds travels with the advertisement."""
+        """Bumble's controller answers no scan requests: the scan response travels with the advertisement."""
         if isinstance(packet, ll.AdvInd | ll.AdvExtInd):
-            advertisers = [sender_controller.le_legacy_advertiser, *sender_controller.advertising_sets.values()]
+            advertisers = [
+                sender_controller.le_legacy_advertiser,
+                *sender_controller.advertising_sets.values(),
+            ]
             answers = b"".join(bytes(advertiser.scan_response_data) for advertiser in advertisers)
             packet = dataclasses.replace(packet, data=bytes(packet.data) + answers)
         super().send_advertising_pdu(sender_controller, packet)

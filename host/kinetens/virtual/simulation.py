@@ -1,6 +1,6 @@
 """A virtual device and its member, as the options of a `sim:` address describe them."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from math import radians
@@ -28,7 +28,10 @@ class SimulationOptions(BaseModel):
     """What can stand behind the question mark of a `sim:` address."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, alias_generator=lambda name: name.replace("_", "-"), populate_by_name=True
+        extra="forbid",
+        frozen=True,
+        alias_generator=lambda name: name.replace("_", "-"),
+        populate_by_name=True,
     )
 
     seed: int = Field(default=1, ge=0, lt=2**63)
@@ -83,7 +86,7 @@ class Simulation:
 
 
 @asynccontextmanager
-async def simulate(options: SimulationOptions) -> AsyncIterator[Simulation]:
+async def simulate(options: SimulationOptions) -> AsyncGenerator[Simulation]:
     """Run a virtual device and a host's Bluetooth while the block runs."""
     member = options.member()
     conditions = RadioConditions(loss=options.loss)

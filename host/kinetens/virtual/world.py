@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,7 +93,7 @@ class World:
         return device
 
     @asynccontextmanager
-    async def host(self) -> AsyncIterator[Adapter]:
+    async def host(self) -> AsyncGenerator[Adapter]:
         """A computer's Bluetooth in this world."""
         self._hosts += 1
         address = _HOST_ADDRESS % self._hosts

@@ -4,12 +4,12 @@ import sys
 
 sys.path[:] = [sys.path[0], sys.argv[3], ".frozen"]
 
+import builtins
+import io
 import os
 import time
 
 import _world
-import builtins
-import io
 
 os.chdir(sys.argv[3])
 time.TICKS_START_US = int(sys.argv[4])

@@ -5,8 +5,8 @@ answered by `<errno u8, world time in µs u64, length u16, payload>`. The world 
 answers calls; SLEEP is answered when the time has come or, if asked, when an event has happened.
 """
 
-from struct import pack_into, unpack_from
 import sys
+from struct import pack_into, unpack_from
 
 SLEEP = 1
 I2C_READ = 2

@@ -21,7 +21,7 @@ class RMT:
         clock_div=None,
         idle_level=False,
         num_symbols=64,
-        tx_carrier=None
+        tx_carrier=None,
     ):
         self._pin = pin.id
         self._resolution_hz = 80000000 // clock_div if clock_div else resolution_hz

@@ -1,9 +1,9 @@
 """MicroPython's `os` with the world's seeded randomness, so that one seed gives one history."""
 
-from uos import *
 from struct import pack
 
 import _world
+from uos import *
 
 
 def urandom(count):

@@ -1,8 +1,7 @@
 """MicroPython's `time` on the virtual board: world time, and ticks that wrap at 30 bits as on an ESP32."""
 
-from utime import gmtime, localtime, mktime
-
 import _world
+from utime import gmtime, localtime, mktime
 
 _PERIOD = 1 << 30
 _HALF = 1 << 29
