@@ -152,7 +152,8 @@ def link_text(analysis: Analysis, link: LinkQuality) -> str:
         share = 100.0 * counts.missing / counts.produced
         said = f"{counts.missing} of {counts.produced} samples ({_percent(share)}) never arrived."
     if not isnan(link.median_delay_ms):
-        said += f" They were typically {link.median_delay_ms:.0f} ms old when they arrived."
+        those = "The others" if counts.missing else "They"
+        said += f" {those} were typically {link.median_delay_ms:.0f} ms old when they arrived."
     if len(link.battery_percent):
         first, last = link.battery_percent[0], link.battery_percent[-1]
         said += f" The battery went from {first:.0f} % to {last:.0f} %."

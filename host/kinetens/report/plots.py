@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from kinetens.motion.repetitions import Repetition
 from kinetens.report.link import LinkQuality
 from kinetens.session.analysis import Analysis
-from kinetens.session.samples import Gap
 from kinetens.session.statuses import TimedState
 
 INK = "#1f2d3a"
@@ -66,9 +65,9 @@ def angle_plot(analysis: Analysis, extent_s: Extent) -> str:
     with mpl.rc_context(_STYLE):
         figure, (axes,) = _figure(2.7)
         time_s, angle_deg = thinned(analysis.trace_s, np.degrees(analysis.angle_rad))
-        for repetition in analysis.repetitions:
-            axes.axvspan(repetition.start_s, repetition.end_s, color=MOTION_PALE, linewidth=0)
-        _shade_unknown(axes, analysis.samples.missing)
+        _tint(axes, [(r.start_s, r.end_s) for r in analysis.repetitions], color=MOTION_PALE, linewidth=0)
+        gaps = [(gap.start_s, gap.end_s) for gap in analysis.samples.missing]
+        _tint(axes, gaps, facecolor=UNKNOWN, hatch="////", edgecolor="#a3acb8", linewidth=0)
         axes.plot(time_s, angle_deg, color=MOTION, linewidth=1.3, solid_joinstyle="round")
         _number_turns(axes, analysis)
         axes.margins(y=0.16)
@@ -119,8 +118,7 @@ def stimulation_plot(
         current_ma = (
             np.array([state.state.level_ua for state in states] + [states[-1].state.level_ua]) / 1000.0
         )
-        for repetition in repetitions:
-            axes.axvspan(repetition.start_s, repetition.end_s, color=MOTION_PALE, linewidth=0)
+        _tint(axes, [(r.start_s, r.end_s) for r in repetitions], color=MOTION_PALE, linewidth=0)
         axes.fill_between(times_s, current_ma, step="post", color=STIMULATION_PALE, linewidth=0)
         axes.step(times_s, current_ma, where="post", color=STIMULATION, linewidth=1.3)
         axes.set_ylim(0.0, max(1.0, float(np.max(current_ma)) * 1.15))
@@ -135,11 +133,11 @@ def link_plot(link: LinkQuality, extent_s: Extent) -> str:
         has_battery = len(link.battery_s) > 0
         figure, panels = _figure(3.6 if has_battery else 2.6, rows=3 if has_battery else 2)
         lost, delay = panels[:2]
-        lost.bar(link.second_s + 0.5, link.missing, width=1.0, color=WARNING, linewidth=0)
+        edges_s = np.append(link.second_s, link.second_s[-1] + 1.0)
+        lost.stairs(link.missing, edges_s, fill=True, color=WARNING)
         lost.set_ylim(0.0, max(1.0, float(np.max(link.missing, initial=0.0)) * 1.15))
         lost.yaxis.set_major_locator(MaxNLocator(nbins=3, integer=True, min_n_ticks=1))
         lost.set_ylabel("lost samples\na second")
-        edges_s = np.append(link.second_s, link.second_s[-1] + 1.0)
         delay.stairs(link.longest_delay_ms, edges_s, fill=True, color=DELAY_PALE)
         delay.stairs(link.typical_delay_ms, edges_s, color=MOTION, linewidth=1.2, baseline=None)
         delay.set_ylim(0.0, max(10.0, 1.1 * float(np.nanmax(link.longest_delay_ms, initial=0.0))))
@@ -186,11 +184,11 @@ def _figure(height_in: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
     return figure, panels
 
 
-def _shade_unknown(axes: Axes, gaps: Sequence[Gap]) -> None:
-    for gap in gaps:
-        axes.axvspan(
-            gap.start_s, gap.end_s, facecolor=UNKNOWN, hatch="////", edgecolor="#a3acb8", linewidth=0
-        )
+def _tint(axes: Axes, spans_s: Sequence[tuple[float, float]], **style: Any) -> None:
+    """Colour spans of time over the whole height."""
+    if spans_s:
+        widths = [(start_s, end_s - start_s) for start_s, end_s in spans_s]
+        axes.broken_barh(widths, (0.0, 1.0), transform=axes.get_xaxis_transform(), zorder=0.5, **style)
 
 
 def _at_least(axes: Axes, height: float) -> None:
@@ -202,17 +200,18 @@ def _at_least(axes: Axes, height: float) -> None:
 
 def _number_turns(axes: Axes, analysis: Analysis) -> None:
     """The number of a repetition above its turn; where they would touch, only every second, fifth, …"""
+    if not analysis.repetitions:
+        return
     count = len(analysis.repetitions)
     every = next((n for n in (1, 2, 5, 10, 20, 50, 100) if count / n <= 40), 500)
-    angles = np.degrees(
-        np.interp([r.turn_s for r in analysis.repetitions], analysis.trace_s, analysis.angle_rad)
-    )
-    for number, (repetition, angle) in enumerate(zip(analysis.repetitions, angles, strict=True), start=1):
-        axes.plot(repetition.turn_s, angle, "o", color=MOTION, markersize=3.2)
+    turns_s = [repetition.turn_s for repetition in analysis.repetitions]
+    angles_deg = np.degrees(np.interp(turns_s, analysis.trace_s, analysis.angle_rad))
+    axes.plot(turns_s, angles_deg, "o", color=MOTION, markersize=3.2)
+    for number, (turn_s, angle_deg) in enumerate(zip(turns_s, angles_deg.tolist(), strict=True), start=1):
         if number % every == 0 or count == 1:
             axes.annotate(
                 str(number),
-                (repetition.turn_s, float(angle)),
+                (turn_s, angle_deg),
                 xytext=(0, 5),
                 textcoords="offset points",
                 ha="center",

@@ -1,0 +1,3 @@
+RIG_DIR := $(USERMOD_DIR)
+SRC_USERMOD_C += $(RIG_DIR)/clock.c $(RIG_DIR)/rig.c
+CFLAGS_USERMOD += -I$(RIG_DIR)
