@@ -11,6 +11,7 @@ from link import server as channels
 from link.control import Control
 from link.requests import Events, Requests
 from link.server import Server
+from motion import calibration_file
 from motion.lsm6dsox import LSM6DSOX
 from motion.sensor import SensorFault, SensorMissing
 from motion.stream import MotionStream
@@ -60,6 +61,7 @@ class Device:
         self.sensor = LSM6DSOX(self.i2c, self.board["sensor"]["address"])
         self.stream = None
         self.sensor_works = False
+        self._load_calibration()
         self._start_sensor(True)
         self.control = Control(self)
         self._requests = [
@@ -92,6 +94,15 @@ class Device:
         if self.faults >> fault & 1:
             self.faults &= ~(1 << fault)
             self.log("fault over: %s" % faults.FAULTS[fault][0])
+
+    def use_calibration(self, calibration, damaged=False):
+        """Correct the sensor by this from now on, and report whether it is calibrated."""
+        self.calibration = calibration
+        whole = bool(control.calibration_date(calibration))
+        self._show(faults.CALIBRATION_DAMAGED, damaged)
+        self._show(faults.CALIBRATION_MISSING, not whole and not damaged)
+        if self.stream:
+            self.stream.calibrate(calibration)
 
     def status(self):
         """A control.Status of this moment."""
@@ -148,10 +159,11 @@ class Device:
         """Requests, in the order of their arrival."""
         while True:
             await self._written.wait()
-            if self._link_changed:
-                self._link_changed = False
-                self._forget_host()
-            while self._writes:
+            while self._link_changed or self._writes:
+                if self._link_changed:
+                    self._link_changed = False
+                    self._forget_host()
+                    continue
                 channel, received_us, data = self._writes.pop(0)
                 self.request_received_us = received_us
                 answer = self._requests[channel].answer(data, self.server.mtu)
@@ -198,6 +210,14 @@ class Device:
                 self._watchdog.feed()
             await asyncio.sleep_ms(_STATUS_MS)
 
+    def _load_calibration(self):
+        part = self.board["sensor"]["part"]
+        try:
+            self.use_calibration(calibration_file.load(part, self.identity["serial"], self.log))
+        except calibration_file.CalibrationDamaged as error:
+            self.log("calibration: %s" % error)
+            self.use_calibration(control.NO_CALIBRATION, True)
+
     def _poll_sensor(self):
         try:
             overruns = self.sensor.overruns
@@ -216,7 +236,7 @@ class Device:
                 self.sensor.self_test()
             self.sensor.start()
             if self.stream is None:
-                self.stream = MotionStream(self.sensor, self.clock)
+                self.stream = MotionStream(self.sensor, self.clock, self.calibration)
             else:
                 self.stream.sensor_restarted()
             self.sensor_works = True

@@ -1,12 +1,13 @@
-"""The control characteristic: greeting, information, streaming, status, time."""
+"""The control characteristic: greeting, information, streaming, status, time, calibration."""
 
 import gc
 import sys
 
 import kinetens_protocol as protocol
-from kinetens_protocol import control, messages
+from kinetens_protocol import control, faults, messages
 from kinetens_protocol.messages import SMALLEST_ATT_MTU, Refused
 from kinetens_protocol.motion import ORIENTATION, samples_per_frame
+from motion import calibration_file
 from system.version import FIRMWARE_VERSION
 
 
@@ -22,6 +23,9 @@ class Control:
             control.STOP_STREAM: self._stop_stream,
             control.STATUS: self._status,
             control.EXCHANGE_TIME: self._exchange_time,
+            control.READ_CALIBRATION: self._read_calibration,
+            control.WRITE_CALIBRATION: self._write_calibration,
+            control.ERASE_CALIBRATION: self._erase_calibration,
         }
 
     def handle(self, operation, payload, buffer, offset):
@@ -69,7 +73,7 @@ class Control:
                 FIRMWARE_VERSION,
                 "%s %d.%d.%d" % ((sys.platform,) + sys.implementation.version[:3]),
                 device.board["sensor"]["part"],
-                "",
+                control.calibration_date(device.calibration),
             )
         )
 
@@ -113,3 +117,41 @@ class Control:
         device = self._device
         exchange = control.TimeExchange(sent_us, device.request_received_us, device.clock.now_us())
         return control.pack_time_exchange(exchange)
+
+    def _read_calibration(self, payload):
+        return control.pack_calibration(self._device.calibration)
+
+    def _write_calibration(self, payload):
+        calibration = control.unpack_calibration(payload)
+        self._refuse_when_active()
+        excess = control.calibration_excess(calibration)
+        if excess:
+            place, size, most = excess
+            raise Refused(messages.OUT_OF_RANGE, messages.Refusal(place, 0, size, most))
+        device = self._device
+        try:
+            calibration_file.save(calibration, device.board["sensor"]["part"], device.identity["serial"])
+        except OSError as error:
+            self._storage_failed(error)
+        device.use_calibration(calibration)
+        return b""
+
+    def _erase_calibration(self, payload):
+        self._refuse_when_active()
+        try:
+            calibration_file.erase()
+        except OSError as error:
+            self._storage_failed(error)
+        self._device.use_calibration(control.NO_CALIBRATION)
+        return b""
+
+    def _refuse_when_active(self):
+        """A stream keeps the calibration that it began with, and flash is not written while the output is on."""
+        device = self._device
+        if (device.stream and device.stream.streaming) or (device.stimulation and device.stimulation.active):
+            raise Refused(messages.WRONG_STATE)
+
+    def _storage_failed(self, error):
+        self._device.log("calibration: %r" % error)
+        self._device.set_fault(faults.STORAGE)
+        raise Refused(messages.STORAGE_FAILED)

@@ -1,7 +1,7 @@
 """Orientation from gyroscope and accelerometer: VQF (Laidig and Seel 2023) in 32-bit integers.
 
 The gyroscope is integrated at the sensor's full rate. Accelerations, turned into the almost-inertial frame sample by
-sample, are averaged over windows of about 1/26 s; low-pass, inclination correction, rest detection and bias
+sample, are averaged over windows of about 1/13 s; low-pass, inclination correction, rest detection and bias
 estimation run once a window, which keeps the precision of their 32-bit words and costs little.
 
 Source: D. Laidig, T. Seel, "VQF: Highly accurate IMU orientation estimation with bias estimation and magnetic
@@ -13,6 +13,7 @@ import sys
 from array import array
 
 from motion import orientation_kernels as k
+from motion.orientation_kernels import advance
 
 # VQF's parameters by the paper's names: seconds, degrees a second, m/s².
 PARAMETERS = {
@@ -36,10 +37,11 @@ DOUBT_RAD = 0.4
 DOUBT_RATE_RAD_S = 0.3
 LOST_RATE = 8192
 DOUBT_MIN_S = 0.15
-WINDOW_RATE_HZ = 26
+CLIPPED = 2  # REST = 1, CLIPPED: the flags of an output
+WINDOW_RATE_HZ = 13
 ONE = 1 << 30
-REST_PRECISION = 15  # Q of the Kalman gain, at rest below 0.6 and in motion below 0.011
-MOTION_PRECISION = 21
+REST_PRECISION = 15  # Q of the Kalman gain, at rest below 0.8 and in motion below 0.022
+MOTION_PRECISION = 20
 GRAVITY_M_S2 = 9.80665
 
 
@@ -57,8 +59,6 @@ class Orientation:
         rate_hz = sample_rate_mhz / 1000
         dps_per_count = gyro_udps_per_count / 1e6
         rad_per_count = math.radians(dps_per_count)
-        self._sample_mhz = sample_rate_mhz
-        self._output_mhz = output_rate_mhz or sample_rate_mhz
         self._length = max(1, int(rate_hz / WINDOW_RATE_HZ))
         period_s = self._length / rate_hz
         self._stages = (
@@ -73,6 +73,7 @@ class Orientation:
             self._end_update,
         )
         self._stages_at_once = -(-len(self._stages) // self._length)
+        self._last_stage_left = self._length - (len(self._stages) - 1) // self._stages_at_once
         self._correction = array("i", bytearray(4 * k.CHANNEL * k.CORRECTION_CHANNELS))
         self._rest = array("i", bytearray(4 * k.CHANNEL * k.REST_CHANNELS))
         self._correction_windows = max(1, round(p["tauAcc"] / period_s))
@@ -93,6 +94,8 @@ class Orientation:
             turn *= 2
             shift += 1
         s[k.SIGN] = -(1 << 31) if sys.maxsize > 1 << 31 else 0
+        s[k.OUTPUT_TIME] = sample_rate_mhz
+        s[k.SAMPLE_TIME] = output_rate_mhz or sample_rate_mhz
         s[k.TURN_HIGH] = int(turn)
         s[k.TURN_LOW] = int((turn - int(turn)) * 32768)
         s[k.TURN_SHIFT] = shift
@@ -129,7 +132,7 @@ class Orientation:
         self._correction_count = self._rest_count = 0
         self._stage = 0
         self._left = 1
-        self._wait = self._output_mhz
+        s[k.WAIT] = s[k.SAMPLE_TIME]
 
     @property
     def bias(self):
@@ -138,7 +141,7 @@ class Orientation:
 
     def update(self, samples, count):
         """Run the filter over all samples: count x 6 int16, gyroscope and accelerometer in counts."""
-        self._advance(samples, 0, count)
+        self.run(samples, count, self._s, 0, 0)
 
     def run(self, samples, count, out, out_offset, max_out):
         """Run the filter over all samples and write the outputs that fall into their time. Returns how many.
@@ -149,31 +152,21 @@ class Orientation:
         Outputs are uniform in the sensor's time: one inside a sample's time turns by that part of the sample.
         """
         s = self._s
-        sample = self._output_mhz  # how long a sample lasts, in a unit in which outputs are _sample_mhz apart
-        wait = self._wait
-        outputs = 0
+        left = self._left
+        s[k.OUT_AT] = out_offset
+        s[k.ROOM] = max_out
         i = 0
-        while True:
-            whole = min((wait - 1) // sample, count - i)
-            if whole:
-                self._advance(samples, i, i + whole)
-                i += whole
-                wait -= whole * sample
-            if i == count:
-                self._wait = wait
-                return outputs
-            place = k.GYR
-            if wait == sample:
-                self._advance(samples, i, i + 1)
-                i += 1
-                wait = 0
-            else:
-                k.strapdown(s, samples, i, i + 1, (wait << 12) // sample)
-                place = k.TURNED
-            wait += self._sample_mhz
-            if outputs < max_out:
-                k.emit(s, place, out, out_offset + 5 * outputs, self.at_rest)
-                outputs += 1
+        while i < count:
+            stop = i + left
+            if stop > count:
+                stop = count
+            advance(s, samples, i, stop, out)
+            left -= stop - i
+            i = stop
+            if not left:
+                left = self._next_stage()
+        self._left = left
+        return max_out - s[k.ROOM]
 
     def gap(self, missing_samples):
         """Samples are missing: keep the attitude, and let accelerations count for more the further it may have turned."""
@@ -182,7 +175,11 @@ class Orientation:
             rate = max(rate, abs((self._rest[k.CHANNEL * i] >> 13) - (self._s[k.BIAS + i] >> 16)))
         self._doubt(rate * missing_samples)
         self._still_windows = 0
-        self.at_rest = False
+        self._set_rest(False)
+
+    def _set_rest(self, at_rest):
+        self.at_rest = at_rest
+        self._s[k.FLAGS] = self._s[k.FLAGS] & CLIPPED | at_rest
 
     def _doubt(self, turn):
         """The attitude misses a turn of about `turn` counts of the gyroscope times samples.
@@ -193,32 +190,23 @@ class Orientation:
         ratio = min(self._doubt_turn // max(turn, 1), 1000)
         self._correction_count = min(self._correction_count, max(self._doubt_windows, ratio * ratio))
 
-    def _advance(self, samples, i, end):
-        while i < end:
-            stop = min(end, i + self._left)
-            k.strapdown(self._s, samples, i, stop, k.WHOLE)
-            self._left -= stop - i
-            i = stop
-            if self._left == 0:
-                self._next_stages()
+    def _next_stage(self):
+        """What a window's end brings is done in stages, each after one of the next samples, to spread its cost.
 
-    def _next_stages(self):
-        """What a window's end brings is done in stages, each after one of the next samples, to spread its cost."""
+        Returns after how many samples the next stage comes.
+        """
         if not self._started:
             self._started = self._start()
-            self._left = self._length if self._started else 1
-            return
-        stages = self._stages
+            return self._length if self._started else 1
         stage = self._stage
         for _ in range(self._stages_at_once):
-            if stage < len(stages):
-                stages[stage]()
-                stage += 1
-        self._left = 1
-        if stage == len(stages):
-            self._left = self._length - (stage - 1) // self._stages_at_once
-            stage = 0
+            self._stages[stage]()
+            stage += 1
+            if stage == len(self._stages):
+                self._stage = 0
+                return self._last_stage_left
         self._stage = stage
+        return 1
 
     def _start(self):
         """The first acceleration gives the first inclination, and what rest is compared with."""
@@ -257,10 +245,10 @@ class Orientation:
         near = k.near_offset(self._s, self._rest, self._offset_known)
         if self._moved or not near:
             self._still_windows = 0
-            self.at_rest = False
+            self._set_rest(False)
             return
         self._still_windows = min(self._still_windows + 1, self._rest_min)
-        self.at_rest = self._still_windows == self._rest_min
+        self._set_rest(self._still_windows == self._rest_min)
         if self.at_rest and not self._offset_known:
             self._offset_known = True
             if near == 2:
@@ -316,4 +304,4 @@ class Orientation:
 
 def _butterworth(tau_s, period_s):
     """The gain of kernels.low_pass for VQF's second-order low-pass with this time constant."""
-    return round(2 * math.sin(period_s / (math.sqrt(2) * tau_s)) * 131072)
+    return round(2 * math.sin(period_s / (math.sqrt(2) * tau_s)) * 65536)

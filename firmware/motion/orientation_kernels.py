@@ -13,43 +13,45 @@ the state, is -2**31 there, and 0 where words have 32 bits, so that it does noth
 import micropython
 from micropython import const
 
-WHOLE = const(1 << 12)  # the fraction of a sample that is all of it
-
 # Places in the state.
 GYR = const(0)  # 4, attitude by the gyroscope alone: sensor to almost-inertial frame
 ACC = const(4)  # 4, inclination correction: almost-inertial frame to earth (z up)
-TURNED = const(8)  # 4, GYR carried on by a part of a sample
-CARRY = const(12)  # 3, what the whole steps of GYR have left over, Q30 half angle
-BIAS = const(15)  # 3, gyroscope bias, 2**-16 count
-MIDDLE = const(18)  # 3, what the bias is clipped around: zero or the offset met at the first rest, 2**-16 count
-BIAS_TURN = const(21)  # 3, the bias as Q30 half angle a sample
-SUM = const(24)  # 6, samples summed over the window, counts
-EARTH_SUM = const(30)  # 3, accelerations turned by GYR summed over the window, 1/16 count
-EARTH_COUNT = const(33)
-MOVED = const(34)  # 1 if a sample of the window was not close to STILL
-LOST = const(35)  # samples with a saturated gyroscope in the window
-CLIPPED = const(36)  # samples with a saturated axis since the last output
-STILL = const(37)  # 6, low-passed sensors that a resting one stays close to, 1/16 count
-TILT = const(43)  # 2, half the turn about x and y that this window's inclination correction made, Q30
-P = const(45)  # 9, covariance of the bias, (0.01 deg/s)**2, Q18
-ROWS = const(54)  # 9, measurement matrix of the Kalman filter, Q15
-ERROR = const(63)  # 3, disagreement of measurement and bias, 2**-16 count
-PH = const(66)  # 3, P times a row, Q3
-CHANGE = const(69)  # 3, of the bias in this update
+CARRY = const(8)  # 3, what the steps of GYR have left over, Q30 half angle
+BIAS = const(11)  # 3, gyroscope bias, 2**-16 count
+MIDDLE = const(14)  # 3, what the bias is clipped around: zero or the offset met at the first rest, 2**-16 count
+BIAS_TURN = const(17)  # 3, the bias as Q30 half angle a sample
+SUM = const(20)  # 6, samples summed over the window, counts
+EARTH_SUM = const(26)  # 3, accelerations turned by GYR summed over the window, 1/16 count
+EARTH_COUNT = const(29)
+MOVED = const(30)  # 1 if a sample of the window was not close to STILL
+LOST = const(31)  # samples with a saturated gyroscope in the window
+STILL = const(32)  # 6, low-passed sensors that a resting one stays close to, 1/16 count
+TILT = const(38)  # 2, half the turn about x and y that this window's inclination correction made, Q30
+P = const(40)  # 9, covariance of the bias, (0.01 deg/s)**2, Q18
+ROWS = const(49)  # 9, measurement matrix of the Kalman filter, Q15
+ERROR = const(58)  # 3, disagreement of measurement and bias, 2**-16 count
+PH = const(61)  # 3, P times a row, Q3
+CHANGE = const(64)  # 3, of the bias in this update
+FLAGS = const(67)  # of the next output: 1 at rest, 2 a sample since the last output was saturated
+WAIT = const(68)  # time to the next output, in a unit of which a sample lasts SAMPLE_TIME
+OUT_AT = const(69)  # where the next output goes, and for how many there is room
+ROOM = const(70)
 # Places that a reset keeps.
-SETTINGS = const(72)
-SIGN = const(72)
-TURN_HIGH = const(73)  # half the angle of one count in one sample, Q30 * 2**TURN_SHIFT: integer part
-TURN_LOW = const(74)  # ... and its 15-bit fraction
-TURN_SHIFT = const(75)
-STILL_GYR = const(76)  # how close a resting sensor stays, 1/16 count
-STILL_ACC = const(77)
-BIAS_CLIP = const(78)  # 2**-16 count
-FIRST_CLIP = const(79)  # the same until an offset is known
-TILT_RATE = const(80)  # rate that makes a tilt in one window: 2**-16 count / Q30 half angle, Q24
-P_INIT = const(81)
-P_GROWTH = const(82)  # system noise of a window
-STATE_SIZE = const(83)
+SETTINGS = const(71)
+SIGN = const(71)
+SAMPLE_TIME = const(72)  # the output rate, and ...
+OUTPUT_TIME = const(73)  # ... the sample rate, mHz: times in a unit that makes both whole
+TURN_HIGH = const(74)  # half the angle of one count in one sample, Q30 * 2**TURN_SHIFT: integer part
+TURN_LOW = const(75)  # ... and its 15-bit fraction
+TURN_SHIFT = const(76)
+STILL_GYR = const(77)  # how close a resting sensor stays, (1/16 count)**2
+STILL_ACC = const(78)
+BIAS_CLIP = const(79)  # 2**-16 count
+FIRST_CLIP = const(80)  # the same until an offset is known
+TILT_RATE = const(81)  # rate that makes a tilt in one window: 2**-16 count / Q30 half angle, Q24
+P_INIT = const(82)
+P_GROWTH = const(83)  # system noise of a window
+STATE_SIZE = const(84)
 
 # A bank of low-passes: words of a channel, and the channels.
 INPUT = const(0)
@@ -63,24 +65,23 @@ REST_CHANNELS = const(6)  # gyroscope, accelerometer
 
 
 @micropython.viper
-def strapdown(s: ptr32, samples: ptr16, first: int, last: int, fraction: int):
-    """Turn the attitude by samples first..last-1 and gather what the window needs of them.
+def advance(s: ptr32, samples: ptr16, first: int, last: int, out: ptr32):
+    """Turn the attitude by samples first..last-1, write the outputs in their time, gather what the window needs.
 
     samples: 6 x int16 each, gyroscope and accelerometer in counts.
-    fraction: WHOLE, or the part of one sample (1/4096) to turn by into TURNED, gathering nothing.
+    out: outputs of w, x, y, z and flags, from s[OUT_AT] on while s[ROOM] lasts.
 
-    A sample's half angle (Q30) becomes steps of Q18; what they leave over is carried to the next sample. A step is
-    below 2**14 on an axis (0.11 rad in all), for which two terms of sine and cosine do to 1e-6; a bigger turn is
-    made in equal parts. |attitude| strays by less than 1e-5 until the window's end restores it.
+    A sample is turned by in parts where an output falls into its time. A part's half angle (Q30) becomes a step of
+    Q18, and what that leaves over is carried on. A step is below 2**14 on an axis (0.11 rad in all), for which two
+    terms of sine and cosine do to 1e-6; a bigger turn is made in equal steps. |attitude| strays by less than 1e-5
+    until the window's end restores it.
     """
     sign = s[SIGN]
     high = s[TURN_HIGH]
     low = s[TURN_LOW]
     shift = s[TURN_SHIFT]
     half = (1 << shift) >> 1
-    bias1 = (s[BIAS_TURN] ^ sign) - sign
-    bias2 = (s[BIAS_TURN + 1] ^ sign) - sign
-    bias3 = (s[BIAS_TURN + 2] ^ sign) - sign
+    wait = s[WAIT]
     h1 = (s[CARRY] ^ sign) - sign
     h2 = (s[CARRY + 1] ^ sign) - sign
     h3 = (s[CARRY + 2] ^ sign) - sign
@@ -92,8 +93,6 @@ def strapdown(s: ptr32, samples: ptr16, first: int, last: int, fraction: int):
     b = (q1 + 16384) >> 15
     c = (q2 + 16384) >> 15
     d = (q3 + 16384) >> 15
-    still_gyr = s[STILL_GYR]
-    still_acc = s[STILL_ACC]
     i = 6 * first
     end = 6 * last
     while i < end:
@@ -101,68 +100,115 @@ def strapdown(s: ptr32, samples: ptr16, first: int, last: int, fraction: int):
         x = (int(samples[i]) ^ 32768) - 32768
         y = (int(samples[i + 1]) ^ 32768) - 32768
         z = (int(samples[i + 2]) ^ 32768) - 32768
-        h1 += ((x * high + ((x * low) >> 15) + half) >> shift) - bias1
-        h2 += ((y * high + ((y * low) >> 15) + half) >> shift) - bias2
-        h3 += ((z * high + ((z * low) >> 15) + half) >> shift) - bias3
-        if fraction != WHOLE:
-            h1 = (h1 >> 12) * fraction
-            h2 = (h2 >> 12) * fraction
-            h3 = (h3 >> 12) * fraction
-        d1 = h1 >> 12
-        d2 = h2 >> 12
-        d3 = h3 >> 12
-        parts = 0
-        biggest = (d1 ^ (d1 >> 31)) | (d2 ^ (d2 >> 31)) | (d3 ^ (d3 >> 31))
-        while biggest > 16383:
-            biggest >>= 1
-            d1 >>= 1
-            d2 >>= 1
-            d3 >>= 1
-            parts += 1
-        u = d1 * d1 + d2 * d2 + d3 * d3  # Q36, < 3 * 2**28
-        less = u >> 15  # sin(h) = h - h * u / 6, where 5461 / 2**15 is 1/6
-        shrink = ((((d1 * less) >> 14) * 5461) >> 10) - 2048
-        d1 = ((h1 >> parts) - shrink) >> 12
-        h1 -= (shrink + 2048 + (d1 << 12)) << parts
-        shrink = ((((d2 * less) >> 14) * 5461) >> 10) - 2048
-        d2 = ((h2 >> parts) - shrink) >> 12
-        h2 -= (shrink + 2048 + (d2 << 12)) << parts
-        shrink = ((((d3 * less) >> 14) * 5461) >> 10) - 2048
-        d3 = ((h3 >> parts) - shrink) >> 12
-        h3 -= (shrink + 2048 + (d3 << 12)) << parts
-        u = (u + 32768) >> 16  # cos(h) = 1 - u / 2
-        parts = 1 << parts
-        while parts:
-            # Q33: |attitude| * |step| < 2**15 * 2**15
-            q0 += (4 - b * d1 - c * d2 - d * d3 - ((a * u) >> 3)) >> 3
-            q1 += (4 + a * d1 + c * d3 - d * d2 - ((b * u) >> 3)) >> 3
-            q2 += (4 + a * d2 + d * d1 - b * d3 - ((c * u) >> 3)) >> 3
-            q3 += (4 + a * d3 + b * d2 - c * d1 - ((d * u) >> 3)) >> 3
-            a = (q0 + 16384) >> 15
-            b = (q1 + 16384) >> 15
-            c = (q2 + 16384) >> 15
-            d = (q3 + 16384) >> 15
-            parts -= 1
-        if fraction != WHOLE:
-            s[TURNED] = q0
-            s[TURNED + 1] = q1
-            s[TURNED + 2] = q2
-            s[TURNED + 3] = q3
-            return
+        h1 += ((x * high + ((x * low) >> 15) + half) >> shift) - ((s[BIAS_TURN] ^ sign) - sign)
+        h2 += ((y * high + ((y * low) >> 15) + half) >> shift) - ((s[BIAS_TURN + 1] ^ sign) - sign)
+        h3 += ((z * high + ((z * low) >> 15) + half) >> shift) - ((s[BIAS_TURN + 2] ^ sign) - sign)
         s[SUM] += x
         s[SUM + 1] += y
         s[SUM + 2] += z
-        clipped = 0
+        flags = 0
         if x == 32767 or x == -32768 or y == 32767 or y == -32768 or z == 32767 or z == -32768:
-            clipped = 1
+            flags = 2
             s[LOST] += 1
-        x = (x << 4) - ((s[STILL] ^ sign) - sign)
-        y = (y << 4) - ((s[STILL + 1] ^ sign) - sign)
-        z = (z << 4) - ((s[STILL + 2] ^ sign) - sign)
-        if ((x ^ (x >> 31)) | (y ^ (y >> 31)) | (z ^ (z >> 31))) >> 14:
-            s[MOVED] = 1
-        elif x * x + y * y + z * z > still_gyr:
-            s[MOVED] = 1
+        if s[MOVED] == 0:
+            x = (x << 4) - ((s[STILL] ^ sign) - sign)
+            y = (y << 4) - ((s[STILL + 1] ^ sign) - sign)
+            z = (z << 4) - ((s[STILL + 2] ^ sign) - sign)
+            if ((x ^ (x >> 31)) | (y ^ (y >> 31)) | (z ^ (z >> 31))) >> 14:
+                s[MOVED] = 1
+            elif x * x + y * y + z * z > s[STILL_GYR]:
+                s[MOVED] = 1
+
+        left = s[SAMPLE_TIME]
+        while left:
+            time = left
+            rest1 = 0
+            rest2 = 0
+            rest3 = 0
+            if wait < left:
+                time = (wait << 12) // left
+                rest1 = h1
+                rest2 = h2
+                rest3 = h3
+                h1 = (h1 >> 12) * time
+                h2 = (h2 >> 12) * time
+                h3 = (h3 >> 12) * time
+                rest1 -= h1
+                rest2 -= h2
+                rest3 -= h3
+                time = wait
+            d1 = h1 >> 12
+            d2 = h2 >> 12
+            d3 = h3 >> 12
+            steps = 0
+            x = (d1 ^ (d1 >> 31)) | (d2 ^ (d2 >> 31)) | (d3 ^ (d3 >> 31))
+            while x > 16383:
+                x >>= 1
+                d1 >>= 1
+                d2 >>= 1
+                d3 >>= 1
+                steps += 1
+            u = d1 * d1 + d2 * d2 + d3 * d3  # Q36, < 3 * 2**28
+            z = u >> 15  # sin(h) = h - h * u / 6, where 5461 / 2**15 is 1/6
+            x = (((d1 * z) >> 14) * 5461) >> 10
+            d1 = ((h1 >> steps) - x + 2048) >> 12
+            h1 += rest1 - ((x + (d1 << 12)) << steps)
+            x = (((d2 * z) >> 14) * 5461) >> 10
+            d2 = ((h2 >> steps) - x + 2048) >> 12
+            h2 += rest2 - ((x + (d2 << 12)) << steps)
+            x = (((d3 * z) >> 14) * 5461) >> 10
+            d3 = ((h3 >> steps) - x + 2048) >> 12
+            h3 += rest3 - ((x + (d3 << 12)) << steps)
+            u = (u + 32768) >> 16  # cos(h) = 1 - u / 2
+            steps = 1 << steps
+            while steps:
+                # Q33: |attitude| * |step| < 2**15 * 2**15
+                q0 += (4 - b * d1 - c * d2 - d * d3 - ((a * u) >> 3)) >> 3
+                q1 += (4 + a * d1 + c * d3 - d * d2 - ((b * u) >> 3)) >> 3
+                q2 += (4 + a * d2 + d * d1 - b * d3 - ((c * u) >> 3)) >> 3
+                q3 += (4 + a * d3 + b * d2 - c * d1 - ((d * u) >> 3)) >> 3
+                a = (q0 + 16384) >> 15
+                b = (q1 + 16384) >> 15
+                c = (q2 + 16384) >> 15
+                d = (q3 + 16384) >> 15
+                steps -= 1
+            left -= time
+            wait -= time
+            if wait == 0:
+                wait = s[OUTPUT_TIME]
+                if s[ROOM]:
+                    # ACC * attitude; each sum of four: |highs| = 2**15 times |lows| <= 2**15
+                    w0 = (s[ACC] ^ sign) - sign
+                    x0 = (s[ACC + 1] ^ sign) - sign
+                    y0 = (s[ACC + 2] ^ sign) - sign
+                    z0 = (s[ACC + 3] ^ sign) - sign
+                    w = (w0 + 16384) >> 15
+                    x = (x0 + 16384) >> 15
+                    y = (y0 + 16384) >> 15
+                    z = (z0 + 16384) >> 15
+                    w0 -= w << 15
+                    x0 -= x << 15
+                    y0 -= y << 15
+                    z0 -= z << 15
+                    a0 = q0 - (a << 15)
+                    b0 = q1 - (b << 15)
+                    c0 = q2 - (c << 15)
+                    d0 = q3 - (d << 15)
+                    at = s[OUT_AT]
+                    u = ((w * a0 - x * b0 - y * c0 - z * d0) >> 15) + ((w0 * a - x0 * b - y0 * c - z0 * d) >> 15)
+                    out[at] = w * a - x * b - y * c - z * d + u
+                    u = ((w * b0 + x * a0 + y * d0 - z * c0) >> 15) + ((w0 * b + x0 * a + y0 * d - z0 * c) >> 15)
+                    out[at + 1] = w * b + x * a + y * d - z * c + u
+                    u = ((w * c0 - x * d0 + y * a0 + z * b0) >> 15) + ((w0 * c - x0 * d + y0 * a + z0 * b) >> 15)
+                    out[at + 2] = w * c - x * d + y * a + z * b + u
+                    u = ((w * d0 + x * c0 - y * b0 + z * a0) >> 15) + ((w0 * d + x0 * c - y0 * b + z0 * a) >> 15)
+                    out[at + 3] = w * d + x * c - y * b + z * a + u
+                    out[at + 4] = s[FLAGS] | flags
+                    s[FLAGS] &= 1
+                    s[OUT_AT] = at + 5
+                    s[ROOM] -= 1
+                    flags = 0
+
         x = (int(samples[i + 3]) ^ 32768) - 32768
         y = (int(samples[i + 4]) ^ 32768) - 32768
         z = (int(samples[i + 5]) ^ 32768) - 32768
@@ -191,16 +237,18 @@ def strapdown(s: ptr32, samples: ptr16, first: int, last: int, fraction: int):
         s[SUM + 4] += y
         s[SUM + 5] += z
         if x == 32767 or x == -32768 or y == 32767 or y == -32768 or z == 32767 or z == -32768:
-            clipped = 1
-        s[CLIPPED] += clipped
-        x = (x << 4) - ((s[STILL + 3] ^ sign) - sign)
-        y = (y << 4) - ((s[STILL + 4] ^ sign) - sign)
-        z = (z << 4) - ((s[STILL + 5] ^ sign) - sign)
-        if ((x ^ (x >> 31)) | (y ^ (y >> 31)) | (z ^ (z >> 31))) >> 14:
-            s[MOVED] = 1
-        elif x * x + y * y + z * z > still_acc:
-            s[MOVED] = 1
+            flags = 2
+        s[FLAGS] |= flags
+        if s[MOVED] == 0:
+            x = (x << 4) - ((s[STILL + 3] ^ sign) - sign)
+            y = (y << 4) - ((s[STILL + 4] ^ sign) - sign)
+            z = (z << 4) - ((s[STILL + 5] ^ sign) - sign)
+            if ((x ^ (x >> 31)) | (y ^ (y >> 31)) | (z ^ (z >> 31))) >> 14:
+                s[MOVED] = 1
+            elif x * x + y * y + z * z > s[STILL_ACC]:
+                s[MOVED] = 1
         i += 6
+    s[WAIT] = wait
     s[CARRY] = h1
     s[CARRY + 1] = h2
     s[CARRY + 2] = h3
@@ -208,61 +256,6 @@ def strapdown(s: ptr32, samples: ptr16, first: int, last: int, fraction: int):
     s[GYR + 1] = q1
     s[GYR + 2] = q2
     s[GYR + 3] = q3
-
-
-@micropython.viper
-def emit(s: ptr32, place: int, out: ptr32, at: int, rest: int):
-    """One output to out[at..]: the attitude ACC * s[place..], flags (bit 0: rest, bit 1: clipped since the last)."""
-    sign = s[SIGN]
-    w = (s[ACC] ^ sign) - sign
-    x = (s[ACC + 1] ^ sign) - sign
-    y = (s[ACC + 2] ^ sign) - sign
-    z = (s[ACC + 3] ^ sign) - sign
-    a = (s[place] ^ sign) - sign
-    b = (s[place + 1] ^ sign) - sign
-    c = (s[place + 2] ^ sign) - sign
-    d = (s[place + 3] ^ sign) - sign
-    w1 = (w + 16384) >> 15
-    x1 = (x + 16384) >> 15
-    y1 = (y + 16384) >> 15
-    z1 = (z + 16384) >> 15
-    w -= w1 << 15
-    x -= x1 << 15
-    y -= y1 << 15
-    z -= z1 << 15
-    a1 = (a + 16384) >> 15
-    b1 = (b + 16384) >> 15
-    c1 = (c + 16384) >> 15
-    d1 = (d + 16384) >> 15
-    a -= a1 << 15
-    b -= b1 << 15
-    c -= c1 << 15
-    d -= d1 << 15
-    # Each sum of four: |highs| = 2**15 times |lows| <= 2**15.
-    out[at] = (
-        (w1 * a1 - x1 * b1 - y1 * c1 - z1 * d1)
-        + ((w1 * a - x1 * b - y1 * c - z1 * d) >> 15)
-        + ((w * a1 - x * b1 - y * c1 - z * d1) >> 15)
-    )
-    out[at + 1] = (
-        (w1 * b1 + x1 * a1 + y1 * d1 - z1 * c1)
-        + ((w1 * b + x1 * a + y1 * d - z1 * c) >> 15)
-        + ((w * b1 + x * a1 + y * d1 - z * c1) >> 15)
-    )
-    out[at + 2] = (
-        (w1 * c1 - x1 * d1 + y1 * a1 + z1 * b1)
-        + ((w1 * c - x1 * d + y1 * a + z1 * b) >> 15)
-        + ((w * c1 - x * d1 + y * a1 + z * b1) >> 15)
-    )
-    out[at + 3] = (
-        (w1 * d1 + x1 * c1 - y1 * b1 + z1 * a1)
-        + ((w1 * d + x1 * c - y1 * b + z1 * a) >> 15)
-        + ((w * d1 + x * c1 - y * b1 + z * a1) >> 15)
-    )
-    if s[CLIPPED]:
-        rest |= 2
-        s[CLIPPED] = 0
-    out[at + 4] = rest
 
 
 @micropython.viper
@@ -298,11 +291,11 @@ def end_window(s: ptr32, correction: ptr32, rest: ptr32, length: int) -> int:
     for axis in range(3):
         if count:
             x = (s[EARTH_SUM + axis] ^ sign) - sign
-            correction[CHANNEL * axis] = ((x << 6) // count) << 4  # 2**-14 count
+            correction[CHANNEL * axis] = ((x << 5) // count) << 5  # 2**-14 count
         s[EARTH_SUM + axis] = 0
     for axis in range(6):
         x = (s[SUM + axis] ^ sign) - sign
-        rest[CHANNEL * axis] = ((x << 11) // length) << 2  # 2**-13 count
+        rest[CHANNEL * axis] = ((x << 10) // length) << 3  # 2**-13 count
         s[SUM + axis] = 0
     s[EARTH_COUNT] = 0
     s[MOVED] = 0
@@ -314,7 +307,7 @@ def end_window(s: ptr32, correction: ptr32, rest: ptr32, length: int) -> int:
 def low_pass(s: ptr32, bank: ptr32, start: int, stop: int, gain: int, average: int):
     """One step of second-order Butterworth low-passes, channels start..stop-1 of the bank.
 
-    Inputs up to 2**30 / 1.1 in size. gain: twice the sine of half the cut-off's angle in a step, Q17.
+    Inputs up to 2**30 / 1.1 in size. gain: twice the sine of half the cut-off's angle in a step, Q16.
     average: 0, or n to take the mean of the first n inputs instead, as VQF starts its filters.
     """
     sign = s[SIGN]
@@ -329,13 +322,13 @@ def low_pass(s: ptr32, bank: ptr32, start: int, stop: int, gain: int, average: i
             bank[i + 1] = y + x // average
             bank[i + 2] = 0
         else:
-            # Products of 2**15-sized highs and lows with factors below 2**15, in quarters.
+            # Products of 2**15-sized highs and lows with factors below 2**15, in halves.
             v = (bank[i + 2] ^ sign) - sign
             high = v >> 15
             low = v & 32767
-            v += (((x >> 15) * gain - high * damping) + (((x & 32767) * gain - low * damping + 16384) >> 15) + 2) >> 2
+            v += (((x >> 15) * gain - high * damping) + (((x & 32767) * gain - low * damping + 16384) >> 15) + 1) >> 1
             bank[i + 2] = v
-            bank[i + 1] = y + (((v >> 15) * gain + (((v & 32767) * gain + 16384) >> 15) + 2) >> 2)
+            bank[i + 1] = y + (((v >> 15) * gain + (((v & 32767) * gain + 16384) >> 15) + 1) >> 1)
         i += CHANNEL
 
 

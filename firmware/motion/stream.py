@@ -5,28 +5,31 @@ from array import array
 
 from kinetens_protocol.motion import DROPPED_BEFORE, ORIENTATION, RAW, samples_per_frame
 from motion import frames
+from motion.calibration import correct, correction
 from motion.orientation import Orientation
 from motion.outbox import Outbox
 from motion.timebase import Timebase
 from system.clock import add_us, copy
 
 _BATCH_SAMPLES = 64
+_LAST_BATCH_SAMPLES = 32  # a batch with fewer has emptied the FIFO; a full one has some 60, and timestamps
 _SAMPLE_BYTES = 12
 _BATCH_OUTPUTS = 40  # of 64 samples at 416 Hz, at 200 Hz
 _LONGEST_FRAME_BYTES = 244
 
 
 class MotionStream:
-    """Drains a started sensor, runs the filter, fills frames.
+    """Drains a started sensor, corrects its samples, runs the filter, fills frames. Raw frames have what the sensor gave.
 
     The filter runs from the sensor's start, streaming or not, so that a stream begins with a settled attitude.
     produced, raw_produced: samples numbered so far, dropped ones with them. dropped: samples that found no frame.
     lost: samples that the sensor itself lost.
     """
 
-    def __init__(self, sensor, clock):
+    def __init__(self, sensor, clock, calibration):
         self._sensor = sensor
         self._clock = clock
+        self._calibration = calibration
         self._batch = bytearray(_BATCH_SAMPLES * _SAMPLE_BYTES)
         self._outputs = array("i", [0] * (_BATCH_OUTPUTS * frames.ORIENTATION_WORDS))
         self.orientation = Outbox(ORIENTATION, _LONGEST_FRAME_BYTES)
@@ -41,12 +44,23 @@ class MotionStream:
         self.rate_hz = 100
         self.session_id = 0
         self._reset_counters()
-        self.sensor_restarted()
+        self.timebase = Timebase(self._clock, sensor.sample_rate_mhz)
+        self._lost_before = 0
+        self._last = None
+        self.calibrate(calibration)
 
     def sensor_restarted(self):
-        """The sensor was started: take its rate and scales, begin the filter anew."""
-        self.timebase = Timebase(self._clock, self._sensor.sample_rate_mhz)
+        """The sensor was started again: what it would have measured meanwhile is lost."""
         self._lost_before = 0
+        if self._last is None:
+            self._last = array("I", self.timebase.newest)
+        self.timebase.restart()
+
+    def calibrate(self, calibration):
+        """Correct samples by another control.Calibration from now on, in a filter that begins anew."""
+        self._calibration = calibration
+        sensor = self._sensor
+        self._correction = correction(calibration, sensor.gyro_udps_per_count, sensor.accel_ug_per_count)
         self._new_filter()
 
     def start(self, rate_hz, with_raw, latency_ms, mtu):
@@ -82,16 +96,31 @@ class MotionStream:
             if not count:
                 return
             lost = self._sensor.lost_samples - self._lost_before
+            emptied = count < _LAST_BATCH_SAMPLES
             self._clock.update()
-            self.timebase.advance(count + lost)
-            if lost:
-                self._lost_before += lost
+            self.timebase.advance(count + lost, emptied)
+            self._lost_before += lost
+            if self._last is not None:
+                lost = self._outage_samples() - count
+            if lost > 0:
                 self._skip(lost)
             self._take(count)
-            if count < _BATCH_SAMPLES:
+            if emptied:
                 return
 
+    def _outage_samples(self):
+        """Sample periods since the sensor failed."""
+        before, self._last = self._last, None
+        now = self.timebase.newest
+        us = (now[0] | now[1] << 32) - (before[0] | before[1] << 32)
+        return us * 1000 // self.timebase.period_ns
+
     def _take(self, count):
+        if self.streaming and self.with_raw:
+            for which in range(count):
+                self._add_raw(which, count - 1 - which)
+        if self._correction:
+            correct(self._batch, count, self._correction)
         outputs = self._filter.run(self._batch, count, self._outputs, 0, _BATCH_OUTPUTS)
         self._lag += count * self.rate_hz * 1000
         if not self.streaming:
@@ -100,9 +129,6 @@ class MotionStream:
         for which in range(outputs):
             self._lag -= self._sensor.sample_rate_mhz
             self._add(which)
-        if self.with_raw:
-            for which in range(count):
-                self._add_raw(which, count - 1 - which)
 
     def _add(self, which):
         outbox = self.orientation
@@ -168,12 +194,17 @@ class MotionStream:
         self.raw.frame.count = 0
 
     def _skip(self, lost):
-        """The sensor lost samples: frames end here, and the indexes show the gap."""
+        """The sensor lost samples: frames end here, and the indexes show the gap.
+
+        The filter's next output comes when it would have come without the gap, so the indexes are out by up to half an
+        output, which the next gap takes into account.
+        """
         self.lost += lost
         self._filter.gap(lost)
-        self._lag += lost * self.rate_hz * 1000
-        outputs = self._lag // self._sensor.sample_rate_mhz
-        self._lag -= outputs * self._sensor.sample_rate_mhz
+        rate_mhz = self._sensor.sample_rate_mhz
+        self._skipped += lost * self.rate_hz * 1000
+        outputs = (self._skipped + rate_mhz // 2) // rate_mhz
+        self._skipped -= outputs * rate_mhz
         if not self.streaming:
             return
         self._finish()
@@ -196,7 +227,9 @@ class MotionStream:
             sensor.accel_ug_per_count,
             self.rate_hz * 1000,
         )
-        self._lag = 0
+        # The filter's first output comes with its first sample.
+        self._lag = sensor.sample_rate_mhz - self.rate_hz * 1000
+        self._skipped = 0
 
     def _reset_counters(self):
         self.produced = self.dropped = self.raw_produced = self.raw_dropped = self.lost = 0

@@ -1,7 +1,7 @@
 """The device time of sensor samples: the sensor's clock followed by a slow second-order loop.
 
-When a batch is fetched its newest sample is at most one period old, and the batches with the youngest one show the
-sensor's clock best. So once a second the smallest age seen corrects the time of the newest sample and the period.
+When a batch has emptied the FIFO its newest sample is at most one period old, and the batches with the youngest one
+show the sensor's clock best. So once a second the smallest age seen corrects the time of the newest sample and the period.
 Everything is integer and allocates nothing.
 """
 
@@ -24,24 +24,29 @@ class Timebase:
         self._nominal_ns = (10**12 + sample_rate_mhz // 2) // sample_rate_mhz
         self.newest = array("I", [0, 0])
         self._since = array("I", [0, 0])
+        self.period_ns = self._nominal_ns
         self.restart()
 
     def restart(self):
         """Forget: the next batch sets the time."""
+        self._known = False
+
+    def _begin(self):
         self.period_ns = self._nominal_ns
         self._rest_ns = 0
-        self._known = False
         self._windows = 0
         self._begin_window()
+        copy(self.newest, self._clock.words)
+        add_us(self.newest, -_YOUNGEST_US)
+        self._known = True
 
-    def advance(self, samples):
-        """A batch of so many samples (with those lost before them) has been fetched just now."""
-        if samples <= 0:
-            return
+    def advance(self, samples, emptied):
+        """A batch of so many samples (with those lost before them) has been fetched just now.
+
+        emptied: the sensor has no more of them.
+        """
         if not self._known:
-            copy(self.newest, self._clock.words)
-            add_us(self.newest, -_YOUNGEST_US)
-            self._known = True
+            self._begin()
             return
         ns = self._rest_ns
         while samples:  # by parts, so that no product leaves 30 bits
@@ -51,11 +56,12 @@ class Timebase:
             ns %= 1000
             samples -= part
         self._rest_ns = ns
-        self._follow(difference_us(self._clock.words, self.newest))
+        if emptied:
+            self._follow(difference_us(self._clock.words, self.newest))
 
     def _follow(self, age_us):
         if not -_LOST_US < age_us < _LOST_US:
-            self.restart()
+            self._begin()
             return
         self._youngest_us = min(self._youngest_us, age_us)
         self._batches += 1

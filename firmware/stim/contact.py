@@ -33,10 +33,10 @@ class Contact:
             return stimulation.CONTACT_SHORT
         return stimulation.NOT_STOPPED
 
-    def watch(self, sense, asked_ua, bounds, least_permille):
+    def watch(self, sense, asked_ua, plan):
         """The fault of the running output, or NO_FAULT. asked_ua: amplitude of the last train."""
         self._read(sense, asked_ua)
-        fault = self._fault(asked_ua, bounds, least_permille)
+        fault = self._fault(asked_ua, plan.limits, plan.least_permille)
         self._suspected = self._suspected + 1 if fault else 0
         return fault if self._suspected >= _CONFIRMED else stimulation.NO_FAULT
 

@@ -13,6 +13,9 @@ import os
 from binascii import crc32
 from struct import calcsize, pack, unpack_from
 
+from kinetens_protocol import limits, messages
+from kinetens_protocol.messages import Refusal, Refused
+
 DAY_S = 86_400
 KEPT = 3
 """Sessions remembered: as many as a day may have."""
@@ -31,7 +34,8 @@ class Dose:
 
     def __init__(self, folder="state"):
         self._folder = folder
-        self._serial = 0
+        self.serial = 0
+        """Of the last write; rises with every boot and every session."""
         self._age_s = DAY_S
         self._sessions = [_NEVER] * KEPT
         self._part_ms = 0
@@ -50,10 +54,38 @@ class Dose:
         if not self.open and self._age_s - self._saved_age_s >= _SAVE_EVERY_S:
             self.save()
 
+    def allow(self, session_ms, bounds):
+        """What a session of at most session_ms may last in all, counting what it has used if it was interrupted.
+
+        Raises Refused when the day's sessions or minutes are used up, or rest is needed.
+        """
+        if not self.resumable():
+            for reason, code, value in (
+                (messages.DOSE_SPENT, limits.DAY_SESSIONS, self.sessions() + 1),
+                (messages.REST_NEEDED, limits.REST, self._rested_ms()),
+            ):
+                refusal = limits.passes(bounds[code], value)
+                if refusal:
+                    raise Refused(reason, refusal)
+        allowed_ms = min(session_ms, self.session_ms() + self.day_left_ms(bounds))
+        if allowed_ms <= self.session_ms():
+            bound = bounds[limits.DAY_TIME]
+            raise Refused(messages.DOSE_SPENT, Refusal(bound.code, bound.source, self.used_ms(), bound.value))
+        return allowed_ms
+
     def used_ms(self):
-        """Time used within the last day, without the session that is open."""
-        sessions = self._sessions[:-1] if self.open else self._sessions
-        return sum([used for end_s, used in sessions if self._within_day(end_s)])
+        """Time used within the last day."""
+        closed = self._sessions[:-1] if self.open else self._sessions
+        used_ms = sum([used for end_s, used in closed if self._within_day(end_s)])
+        return used_ms + self._spent_ms if self.open else used_ms
+
+    def day_left_ms(self, bounds):
+        return max(0, bounds[limits.DAY_TIME].value - self.used_ms())
+
+    def rest_left_ms(self, bounds):
+        if self.open or self.resumable():
+            return 0
+        return max(0, bounds[limits.REST].value - self._rested_ms())
 
     def sessions(self):
         """Sessions within the last day."""
@@ -62,10 +94,6 @@ class Dose:
     def session_ms(self):
         """Time used by the session that is open or may be taken up again, else 0."""
         return self._spent_ms if self.open or self.resumable() else 0
-
-    def rested_ms(self):
-        """Time since the last session's end, at most a day."""
-        return min(self._age_s - self._sessions[-1][0], DAY_S) * 1000
 
     def resumable(self):
         """Whether the last session was interrupted a moment ago."""
@@ -98,9 +126,9 @@ class Dose:
 
     def save(self):
         """Write both copies."""
-        self._serial += 1
+        self.serial += 1
         numbers = [number for session in self._sessions for number in session]
-        record = pack(_LAYOUT, _MAGIC, self._serial, self._age_s, *numbers)
+        record = pack(_LAYOUT, _MAGIC, self.serial, self._age_s, *numbers)
         record += pack("<I", crc32(record))
         if self._folder not in os.listdir():
             os.mkdir(self._folder)
@@ -110,6 +138,10 @@ class Dose:
                 file.write(record)
             os.rename(aside, self._path(name))
         self._saved_age_s = self._age_s
+
+    def _rested_ms(self):
+        """Time since the last session's end, at most a day."""
+        return min(self._age_s - self._sessions[-1][0], DAY_S) * 1000
 
     def _within_day(self, end_s):
         return self._age_s - end_s < DAY_S
@@ -127,9 +159,9 @@ class Dose:
                 continue
             found += 1
             fields = _unpack(record)
-            if fields and fields[0] > self._serial:
-                self._serial, self._age_s, self._sessions = fields
-        if found and not self._serial:
+            if fields and fields[0] > self.serial:
+                self.serial, self._age_s, self._sessions = fields
+        if found and not self.serial:
             self.damaged = True
             self._sessions = [(self._age_s, DAY_S * 1000 // KEPT)] * KEPT
         self._saved_age_s = self._age_s

@@ -14,15 +14,15 @@
 
 from kinetens_protocol import ProtocolError, limits, messages, stimulation
 from kinetens_protocol.messages import Refusal, Refused
+from stim.button import Button
 from stim.contact import Contact
 from stim.dose import Dose
 from stim.output import Output
+from stim.plan import Plan
 from stim.waveform import compile_program
 
-RAMP_DOWN_MS = 200
+RAMP_DOWN_MS = 180
 """From the decision to zero; with a tick before and a train after it within the envelope's 300 ms."""
-BUTTON_HOLD_MS = 500
-BUTTON_VALID_MS = 30_000
 ARMED_MS = 30_000
 HEALTH_MS = 3_000
 STALL_MS = 150
@@ -32,6 +32,10 @@ TELEMETRY_MS = stimulation.TELEMETRY_MS - 50
 CHARGE_UP_TICKS = 2
 """The high voltage's rise before the contact pulses."""
 TEST_HORIZON_US = 30_000
+
+_SERIAL_SHIFT = 16
+_COUNTER_MASK = 0x7FFF_FFFF
+"""Counters begin above those of every earlier boot: what was overheard then is stale now."""
 
 _TEST = limits.Program(limits.TEST_CURRENT_UA, 100, 50, 100_000, 0, 0, 0, 0, 0)
 
@@ -47,7 +51,12 @@ def open_channel(board, i2c, clock, log):
     except OSError as error:
         log("stimulation: the channel does not answer: %s" % error)
         return None
-    return Supervisor(board, output, Dose(), clock, log)
+    dose = Dose()
+    try:
+        dose.save()  # also raises the serial number above that of every earlier boot
+    except OSError as error:
+        log("stimulation: the dose cannot be written: %s" % error)
+    return Supervisor(board, output, dose, clock, log)
 
 
 class Supervisor:
@@ -69,8 +78,8 @@ class Supervisor:
         self._cause = stimulation.NOT_STOPPED
         self._fault = stimulation.NO_FAULT
         self._fault_detail = 0
-        self._forget_plan()
-        self._counter = 0
+        self._plan = None
+        self._counter = dose.serial << _SERIAL_SHIFT & _COUNTER_MASK
         self._level_ua = 0
         self._target_ua = 0
         self._fed_ua = 0
@@ -83,9 +92,7 @@ class Supervisor:
         self._unfit = None
         self._link_dropped = False
         self._cut = False
-        self._pressed_at = None
-        self._hold_counts = False
-        self._held_at = None
+        self._button = Button(clock)
         self._state_due = False
         self._fault_due = False
         if dose.damaged:
@@ -122,13 +129,13 @@ class Supervisor:
             if operation == stimulation.LIMITS:
                 if len(payload) != 1:
                     raise ProtocolError("a request for limits has 1 byte")
-                return stimulation.pack_bounds_into(buffer, offset, self._limits, payload[0])
+                return stimulation.pack_bounds_into(buffer, offset, self._limits(), payload[0])
             if operation == stimulation.STATE:
                 return self.state_into(buffer, offset)
             if operation == stimulation.CONFIGURE:
-                plan = stimulation.unpack_configure(payload)
-                self._take_counter(plan.counter)
-                self._configure(plan)
+                configure = stimulation.unpack_configure(payload)
+                self._take_counter(configure.counter)
+                self._configure(configure)
             elif operation in _COMMANDS:
                 command = stimulation.unpack_command(operation, payload)
                 self._take_counter(command.counter)
@@ -137,6 +144,11 @@ class Supervisor:
                 raise Refused(messages.UNKNOWN_OPERATION)
         except ProtocolError as error:
             raise Refused(messages.MALFORMED) from error
+        except Refused:
+            raise
+        except Exception as error:
+            self._trip(stimulation.INTERNAL, 0, error)
+            raise Refused(messages.FAULT_LATCHED, Refusal(stimulation.INTERNAL, 0, 0, HEALTH_MS)) from error
         return offset
 
     def link_lost(self):
@@ -148,21 +160,17 @@ class Supervisor:
         output at once.
         """
         if not pressed:
-            self._note_hold()
-            self._pressed_at = None
+            self._button.release()
             return
         if self.active:
             self._cut = True
             self._output.stop_now()
-        self._hold_counts = not self.active
-        self._pressed_at = self._clock.now_ms()
+        self._button.press(not self.active)
 
     def conditions(self, charging, battery_low, too_hot, motion_ok):
-        """What else forbids the output as of now: (stop cause, reason to refuse, subject of the refusal), or
-        None.
-        """
+        """What else forbids the output as of now."""
         self._unfit = None
-        for wrong, unfit in (
+        for wrong, unfit in (  # stop cause, reason to refuse, subject of the refusal
             (charging, (stimulation.CHARGER, messages.CHARGER_CONNECTED, 0)),
             (battery_low, (stimulation.BATTERY_LOW, messages.BATTERY_LOW, 0)),
             (too_hot, (stimulation.TOO_HOT, messages.WRONG_STATE, stimulation.HOT)),
@@ -200,11 +208,10 @@ class Supervisor:
 
     def state_into(self, buffer, offset):
         """Write a State and return the offset after it."""
-        day_left_ms = max(0, self._limits[limits.DAY_TIME].value - self._dose.used_ms() - self._open_ms())
-        rest_left_ms = max(0, self._limits[limits.REST].value - self._dose.rested_ms())
+        bounds = self._limits()
         lease_left_ms = 0
         if self._state == stimulation.RUNNING:
-            lease_left_ms = max(0, self._lease_ms - self._clock.elapsed_ms(self._lease_at))
+            lease_left_ms = max(0, self._plan.lease_ms - self._clock.elapsed_ms(self._lease_at))
         state = stimulation.State(
             self._state,
             self._cause,
@@ -217,9 +224,9 @@ class Supervisor:
             self._contact.permille,
             self._pulses,
             self._dose.session_ms(),
-            day_left_ms,
-            max(0, self._limits[limits.DAY_SESSIONS].value - self._dose.sessions()),
-            0 if self.active or self._dose.resumable() else rest_left_ms,
+            self._dose.day_left_ms(bounds),
+            max(0, bounds[limits.DAY_SESSIONS].value - self._dose.sessions()),
+            self._dose.rest_left_ms(bounds),
             lease_left_ms,
             self._counter,
         )
@@ -231,11 +238,11 @@ class Supervisor:
         elapsed_ms = max(0, self._clock.elapsed_ms(self._tick_at))
         self._tick_at = self._clock.now_ms()
         self._keep(self._dose.advance, elapsed_ms)
-        self._note_hold()
+        self._state_due = self._button.update() or self._state_due
         self._notice_lost_link()
         if not self.active:
             self._healthy_ms = 0 if self._unfit else min(self._healthy_ms + elapsed_ms, HEALTH_MS)
-        elif self._pressed_at is not None or self._cut:
+        elif self._button.pressed or self._cut:
             self._finish(stimulation.BY_BUTTON)
         elif elapsed_ms > STALL_MS and self._state in (stimulation.RUNNING, stimulation.RAMPING_DOWN):
             self._trip(stimulation.STALLED, elapsed_ms)
@@ -252,7 +259,7 @@ class Supervisor:
             if self._charge_ticks < 0:
                 self._pulses = self._output.feed(limits.TEST_CURRENT_UA, TEST_HORIZON_US)
         else:
-            cause = self._contact.check(self._output.sense(), self._limits)
+            cause = self._contact.check(self._output.sense(), self._plan.limits)
             if self._contact.current_ua > 2 * limits.TEST_CURRENT_UA:
                 self._trip(stimulation.WRONG_CURRENT, self._contact.current_ua)
             elif cause:
@@ -267,15 +274,15 @@ class Supervisor:
 
     def _step_running(self, elapsed_ms):
         self._dose.spend(elapsed_ms)
-        fault = self._contact.watch(self._output.sense(), self._fed_ua, self._limits, self._least_permille)
+        fault = self._contact.watch(self._output.sense(), self._fed_ua, self._plan)
         if fault:
             self._trip(fault, self._contact.impedance_ohm)
-        elif self._clock.elapsed_ms(self._lease_at) > self._lease_ms:
+        elif self._clock.elapsed_ms(self._lease_at) > self._plan.lease_ms:
             self._end(stimulation.LEASE_LAPSED)
         elif self._dose.session_ms() >= self._allowed_ms:
             self._end(stimulation.SESSION_OVER)
         if self._state == stimulation.RUNNING:
-            rise_ua = self._limits[limits.SLEW].value * elapsed_ms // 1000
+            rise_ua = self._plan.limits[limits.SLEW].value * elapsed_ms // 1000
             self._drive(min(self._target_ua, self._level_ua + rise_ua))
         elif self._state == stimulation.RAMPING_DOWN:
             self._step_ramp_down(0)
@@ -334,7 +341,7 @@ class Supervisor:
         self._cause = cause
         self._level_ua = self._target_ua = self._fed_ua = 0
         self._cut = False
-        self._held_at = None
+        self._button.forget_hold()
 
     def _enter(self, state):
         self._state = state
@@ -356,27 +363,11 @@ class Supervisor:
             raise Refused(messages.STALE, Refusal(0, 0, counter, self._counter))
         self._counter = counter
 
-    def _configure(self, plan):
+    def _configure(self, configure):
         self._require(stimulation.IDLE)
-        self._forget_plan()
-        program = plan.program
-        bounds = limits.effective(
-            self._board_limits, dict(plan.limits), program.pad_area_mm2, program.contact_permille
-        )
-        refusal = limits.check(program, bounds) or limits.passes(bounds[limits.LEASE], plan.lease_ms)
-        if refusal:
-            raise Refused(messages.LIMIT_EXCEEDED, refusal)
-        self._limits = bounds
-        self._program = program
-        self._answers_ok = plan.flags & stimulation.ANSWERS_OK
-        self._lease_ms = plan.lease_ms
-        self._waveform = compile_program(program)
-        rms = limits.rms_ua(program.current_ua, limits.duty_ppm(program))
-        density = limits.density_ua_per_cm2(rms, program.pad_area_mm2, 1000)
-        self._least_permille = max(
-            bounds[limits.CONTACT_LEAST].value, density * 1000 // bounds[limits.RMS_DENSITY].value
-        )
-        self._log("stimulation: plan of %d µA, %d µs" % (program.current_ua, program.phase_us))
+        self._plan = None
+        self._plan = Plan(configure, self._board_limits)
+        self._log("stimulation: plan of %d µA" % self._plan.current_ua)
 
     def _arm(self, _):
         self._require(stimulation.IDLE)
@@ -396,20 +387,20 @@ class Supervisor:
         except OSError as error:
             self._trip(stimulation.STORAGE, 0, error)
             raise Refused(messages.STORAGE_FAILED) from error
-        self._held_at = None
+        self._button.forget_hold()
         self._pulses = 0
-        self._output.prepare(self._waveform)
+        self._output.prepare(self._plan.waveform)
         self._tick_at = self._lease_at = self._clock.now_ms()
         self._enter(stimulation.RUNNING)
 
     def _set_level(self, level_ua):
         self._require(stimulation.RUNNING)
-        if level_ua > self._program.current_ua:
+        if level_ua > self._plan.current_ua:
             raise Refused(
                 messages.LIMIT_EXCEEDED,
-                Refusal(limits.PEAK_CURRENT, limits.PLAN, level_ua, self._program.current_ua),
+                Refusal(limits.PEAK_CURRENT, limits.PLAN, level_ua, self._plan.current_ua),
             )
-        refusal = limits.passes(self._limits[limits.STEP], level_ua - self._level_ua)
+        refusal = limits.passes(self._plan.limits[limits.STEP], level_ua - self._level_ua)
         if refusal:
             raise Refused(messages.LIMIT_EXCEEDED, refusal)
         self._target_ua = level_ua
@@ -442,73 +433,33 @@ class Supervisor:
 
     def _require_fitness(self):
         """Everything that must hold to arm, and again to start."""
-        if self._program is None:
+        if self._plan is None:
             raise Refused(messages.WRONG_STATE, Refusal(stimulation.NOT_CONFIGURED, 0, 0, 0))
-        if not self._answers_ok:
+        if not self._plan.answers_ok:
             raise Refused(messages.WRONG_STATE, Refusal(stimulation.ANSWERS_MISSING, 0, 0, 0))
         for index, protection in enumerate(stimulation.PROTECTIONS):
             if protection not in self._protections:
                 raise Refused(messages.PROTECTION_MISSING, Refusal(index, limits.BOARD, 0, 0))
         if self._unfit:
             raise Refused(self._unfit[1], Refusal(self._unfit[2], 0, 0, 0))
-        self._require_dose()
-        if not self._button_ready():
+        self._allowed_ms = self._dose.allow(self._plan.session_ms, self._plan.limits)
+        if self._cut or not self._button.ready:
             raise Refused(messages.BUTTON_NEEDED)
-
-    def _require_dose(self):
-        """Rest, sessions and minutes of the day; sets what this session may still last."""
-        used_ms = self._dose.used_ms()
-        if not self._dose.resumable():
-            for reason, code, value in (
-                (messages.DOSE_SPENT, limits.DAY_SESSIONS, self._dose.sessions() + 1),
-                (messages.REST_NEEDED, limits.REST, self._dose.rested_ms()),
-            ):
-                refusal = limits.passes(self._limits[code], value)
-                if refusal:
-                    raise Refused(reason, refusal)
-        day_left_ms = self._limits[limits.DAY_TIME].value - used_ms
-        self._allowed_ms = min(self._program.session_ms, self._dose.session_ms() + day_left_ms)
-        if self._allowed_ms <= self._dose.session_ms():
-            bound = self._limits[limits.DAY_TIME]
-            raise Refused(messages.DOSE_SPENT, Refusal(bound.code, bound.source, used_ms, bound.value))
-
-    def _button_ready(self):
-        return self._held_at is not None and self._pressed_at is None
-
-    def _note_hold(self):
-        """A hold counts once it is long enough and began while idle, and for 30 s."""
-        if self._hold_counts and self._pressed_at is not None:
-            if self._clock.elapsed_ms(self._pressed_at) >= BUTTON_HOLD_MS:
-                self._held_at = self._clock.now_ms()
-                self._hold_counts = False
-                self._state_due = True
-        elif self._held_at is not None and self._clock.elapsed_ms(self._held_at) > BUTTON_VALID_MS:
-            self._held_at = None
-            self._state_due = True
 
     def _notice_lost_link(self):
         if self._link_dropped:
             self._link_dropped = False
-            self._counter = 0
             self._end(stimulation.LINK_LOST)
-            self._forget_plan()
+            self._plan = None
 
-    def _forget_plan(self):
-        self._program = None
-        self._waveform = None
-        self._answers_ok = False
-        self._lease_ms = 0
-        self._least_permille = 0
-        self._limits = limits.effective(self._board_limits, {})
+    def _limits(self):
+        return self._plan.limits if self._plan else limits.effective(self._board_limits, {})
 
     def _flags(self):
-        flags = stimulation.BUTTON_PRESSED if self._pressed_at is not None else 0
-        if self._button_ready():
+        flags = stimulation.BUTTON_PRESSED if self._button.pressed else 0
+        if self._button.ready:
             flags |= stimulation.BUTTON_READY
-        return flags | stimulation.CONFIGURED if self._program else flags
-
-    def _open_ms(self):
-        return self._dose.session_ms() if self._dose.open else 0
+        return flags | stimulation.CONFIGURED if self._plan else flags
 
 
 _STEPS = {

@@ -47,7 +47,9 @@ def compile_program(program):
         pulses = max(1, _EVEN_GROUP_US // pulse_period_us)
         group_period_us = pulses * pulse_period_us
     after_us = pulse_period_us - 2 * program.phase_us - program.gap_us
-    taken_us = max(0, TURN_US - program.gap_us, TURN_US - after_us)  # from both phases alike: they must balance
+    taken_us = max(
+        0, TURN_US - program.gap_us, TURN_US - after_us
+    )  # from both phases alike: they must balance
     high_us = program.phase_us - taken_us
     pulse = [high_us, program.gap_us + taken_us, high_us, after_us + taken_us]
     durations = (pulse * pulses)[:-1]

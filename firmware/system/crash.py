@@ -18,6 +18,10 @@ def keep(error):
     """Print and write the traceback. A flash that cannot be written must not keep the device from starting again."""
     print(describe(error))
     try:
+        os.mkdir("state")
+    except OSError:
+        pass  # it is there, or the next line says what is wrong
+    try:
         with open(_PATH, "w") as file:
             file.write(describe(error))
     except OSError as failure:

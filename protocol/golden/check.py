@@ -152,6 +152,7 @@ CODECS = {
     "stream_end": plain(control.pack_stream_end, control.unpack_stream_end),
     "status": record(control.Status, write_into(control.pack_status_into), control.unpack_status),
     "time_exchange": record(control.TimeExchange, control.pack_time_exchange, control.unpack_time_exchange),
+    "calibration": record(control.Calibration, control.pack_calibration, control.unpack_calibration),
     "fault_names": plain(None, lambda data: faults.names(unpack_from("<I", data, 0)[0])),
     "configure": (configure_of, stimulation.pack_configure, stimulation.unpack_configure),
     "arm": command(stimulation.ARM),

@@ -1,12 +1,15 @@
 """Operations and events of the control characteristic: greeting, information, streaming, time, status.
 
-    operation      request               response when done
-    HELLO          Hello                 Hello
-    INFO           -                     Info
-    START_STREAM   StreamRequest         Stream
-    STOP_STREAM    -                     Status; samples that still wait for the radio follow it
-    STATUS         -                     Status
-    EXCHANGE_TIME  TimeExchange          TimeExchange; the host leaves the device's times 0
+    operation          request           response when done
+    HELLO              Hello             Hello
+    INFO               -                 Info
+    START_STREAM       StreamRequest     Stream
+    STOP_STREAM        -                 Status; samples that still wait for the radio follow it
+    STATUS             -                 Status
+    EXCHANGE_TIME      TimeExchange      TimeExchange; the host leaves the device's times 0
+    READ_CALIBRATION   -                 Calibration; zeros when there is none
+    WRITE_CALIBRATION  Calibration       -
+    ERASE_CALIBRATION  -                 -
 
 Every payload may grow at its end in a later minor version: a reader takes the bytes it knows and leaves the
 rest.
@@ -24,6 +27,9 @@ START_STREAM = 3
 STOP_STREAM = 4
 STATUS = 5
 EXCHANGE_TIME = 6
+READ_CALIBRATION = 7  # this and the next two since 1.1
+WRITE_CALIBRATION = 8
+ERASE_CALIBRATION = 9
 
 # Events (since 1.0).
 STATUS_EVENT = 1
@@ -114,6 +120,48 @@ TimeExchange = NamedTuple(
     "TimeExchange", [("host_sent_us", int), ("device_received_us", int), ("device_sent_us", int)]
 )
 
+Calibration = NamedTuple(
+    "Calibration",
+    [
+        ("year", int),
+        ("month", int),
+        ("day", int),
+        ("parts", int),
+        ("temperature_cdeg", int),
+        ("accel_residual_ug", int),
+        ("gyro_offset_x_udps", int),
+        ("gyro_offset_y_udps", int),
+        ("gyro_offset_z_udps", int),
+        ("accel_offset_x_ug", int),
+        ("accel_offset_y_ug", int),
+        ("accel_offset_z_ug", int),
+        ("accel_xx_ppm", int),
+        ("accel_xy_ppm", int),
+        ("accel_xz_ppm", int),
+        ("accel_yx_ppm", int),
+        ("accel_yy_ppm", int),
+        ("accel_yz_ppm", int),
+        ("accel_zx_ppm", int),
+        ("accel_zy_ppm", int),
+        ("accel_zz_ppm", int),
+    ],
+)
+"""What a motion sensor's readings are corrected by, since 1.1: offsets are subtracted; then each corrected acceleration
+is the reading plus its row of the matrix times the readings. Zeros correct nothing. The date is the host's;
+accel_residual_ug: what the fit left of the six positions, root mean square."""
+
+GYRO_CALIBRATED = 0x01
+ACCEL_CALIBRATED = 0x02
+
+MOST_GYRO_OFFSET_UDPS = 20_000_000
+MOST_ACCEL_OFFSET_UG = 200_000
+MOST_ACCEL_MATRIX_PPM = 62_000
+"""Sizes beyond which a sensor is broken rather than off, which the device's integers rely on."""
+
+NO_CALIBRATION = Calibration(*[0] * 21)
+_FIRST_CORRECTION = 6
+_BOUNDS = (MOST_GYRO_OFFSET_UDPS,) * 3 + (MOST_ACCEL_OFFSET_UG,) * 3 + (MOST_ACCEL_MATRIX_PPM,) * 9
+
 _HELLO = "<BBB"
 _INFO = "<BBIIIIIB"
 _TEXTS = 7
@@ -123,8 +171,10 @@ _STREAM = "<IHBQ"
 _STATUS = "<QIIIIIIIIIIIHIhHBBI"
 _STREAM_END = "<I"
 _TIME = "<QQQ"
+_CALIBRATION = "<HBBBhIiiiiiiiiiiiiiii"
 
 STATUS_BYTES = calcsize(_STATUS)
+CALIBRATION_BYTES = calcsize(_CALIBRATION)
 
 
 def _unpack(layout: str, payload: bytes, what: str):
@@ -210,3 +260,26 @@ def pack_time_exchange(exchange: TimeExchange) -> bytes:
 
 def unpack_time_exchange(payload: bytes) -> TimeExchange:
     return TimeExchange(*_unpack(_TIME, payload, "time exchange"))
+
+
+def pack_calibration(calibration: Calibration) -> bytes:
+    return pack(_CALIBRATION, *calibration)
+
+
+def unpack_calibration(payload: bytes) -> Calibration:
+    return Calibration(*_unpack(_CALIBRATION, payload, "calibration"))
+
+
+def calibration_excess(calibration: Calibration) -> tuple[int, int, int] | None:
+    """The first correction beyond its bound: its place in the layout, its size and the bound; None if all are within."""
+    for place, most in enumerate(_BOUNDS, _FIRST_CORRECTION):
+        if abs(calibration[place]) > most:
+            return place, abs(calibration[place]), most
+    return None
+
+
+def calibration_date(calibration: Calibration) -> str:
+    """The ISO date of a whole calibration; empty when gyroscope or accelerometer has none."""
+    if calibration.parts != GYRO_CALIBRATED | ACCEL_CALIBRATED:
+        return ""
+    return "%04d-%02d-%02d" % (calibration.year, calibration.month, calibration.day)

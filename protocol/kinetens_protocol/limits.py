@@ -97,7 +97,7 @@ TEST_CURRENT_UA = 1_000
 """Peak of the pulses that measure contact before arming: below what is felt, and one step of the envelope."""
 
 LOOK_AHEAD_MS = 52
-"""A device hands over what is due until it looks again, 50 ms later: a train is this and the pulse or burst that ends it."""
+"""A device hands over what is due until it looks again, 50 ms later: a train is that, and the burst that ends it."""
 
 LOAD_OHM = 500
 """The load to which the envelope refers power and energy."""

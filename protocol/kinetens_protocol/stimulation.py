@@ -1,18 +1,21 @@
 """Operations and events of the stimulation characteristic, its states, stop causes and faults. All since 1.0.
 
 Framing, request identifiers and reasons are those of messages.py; limits are those of limits.py. What moves
-the output is a command: it carries a counter that must rise from command to command of one connection, and
-ends with a CRC-32 of its operation and all bytes before. A command whose length or CRC is wrong is refused as
-malformed, one whose counter does not rise as stale. STOP is never refused: its payload is not looked at.
+the output is a command: it carries a counter that must rise from command to command for as long as the device
+remembers (a host begins above the counter of its State), and ends with a CRC-32 of its operation and all bytes
+before. A command whose length or CRC is wrong is refused as malformed, one whose counter does not rise as
+stale. STOP is never refused: its payload is not looked at.
 
     operation     request                   answer
     LIMITS        1 byte: first row wanted  effective limits (see pack_bounds_into)
-    CONFIGURE     Configure                 nothing; the effective limits now count plan and pads
-    ARM           Command                   nothing; the contact check begins, a state event tells how it
-    ended START         Command                   nothing; the output runs at zero, the lease begins SET_LEVEL
-    Command, value: peak µA   nothing; the device moves there within the slew limit RENEW         Command
-    nothing; the lease lasts its full length again from now STOP          anything                  nothing;
-    ramp to zero CLEAR_FAULT   Command, value: fault     nothing STATE         nothing                   State
+    CONFIGURE     Configure                 -; the effective limits now count plan and pads
+    ARM           Command                   -; the contact check begins, a state event tells its end
+    START         Command                   -; the output runs at zero, the lease begins
+    SET_LEVEL     Command, value: peak µA   -; the device moves there within the slew limit
+    RENEW         Command                   -; the lease lasts its full length again from now
+    STOP          anything                  -; ramp to zero
+    CLEAR_FAULT   Command, value: fault     -
+    STATE         -                         State
 """
 
 from binascii import crc32

@@ -3,7 +3,7 @@
 import rig
 
 command_line = rig.command_line()
-if command_line:
+if command_line != "board":
     import _computer
 
     rig.exit(_computer.run(command_line))

@@ -20,6 +20,8 @@ class _Files:
         self._folder = "/"
 
     def _path(self, path):
+        if path in ("", "."):
+            return self._folder
         return path if path.startswith("/") else self._folder.rstrip("/") + "/" + path
 
     def mount(self, readonly, mkfs):

@@ -10,6 +10,11 @@
 #include "py/stream.h"
 
 #define SYS_OPEN 0x01
+#define READ 0
+#define READ_AND_WRITE 2
+#define WRITE 4
+#define APPEND 8
+#define BINARY 1
 #define SYS_CLOSE 0x02
 #define SYS_WRITE 0x05
 #define SYS_READ 0x06
@@ -54,24 +59,27 @@ static void close_file(intptr_t handle) {
     semihosting(SYS_CLOSE, &handle);
 }
 
-// SYS_READ and SYS_WRITE alike answer how many bytes are left to do.
-static mp_uint_t transfer(int operation, file_t *file, uintptr_t buffer, mp_uint_t size, int *error) {
+// Both SYS_READ and SYS_WRITE answer how many bytes are left to do.
+static mp_uint_t transfer(int operation, file_t *file, uintptr_t buffer, mp_uint_t size) {
     uintptr_t arguments[] = {file->handle, buffer, size};
-    intptr_t left = semihosting(operation, arguments);
-    if (left < 0 || (mp_uint_t)left > size) {
-        *error = semihosting(SYS_ERRNO, NULL);
-        return MP_STREAM_ERROR;
-    }
-    file->position += size - left;
-    return size - left;
+    uintptr_t left = semihosting(operation, arguments);
+    mp_uint_t done = left > size ? 0 : size - left;
+    file->position += done;
+    return done;
 }
 
+// An error cannot be told from the file's end.
 static mp_uint_t file_read(mp_obj_t self, void *buffer, mp_uint_t size, int *error) {
-    return transfer(SYS_READ, MP_OBJ_TO_PTR(self), (uintptr_t)buffer, size, error);
+    return transfer(SYS_READ, MP_OBJ_TO_PTR(self), (uintptr_t)buffer, size);
 }
 
 static mp_uint_t file_write(mp_obj_t self, const void *buffer, mp_uint_t size, int *error) {
-    return transfer(SYS_WRITE, MP_OBJ_TO_PTR(self), (uintptr_t)buffer, size, error);
+    mp_uint_t done = transfer(SYS_WRITE, MP_OBJ_TO_PTR(self), (uintptr_t)buffer, size);
+    if (done == 0 && size > 0) {
+        *error = semihosting(SYS_ERRNO, NULL);
+        return MP_STREAM_ERROR;
+    }
+    return done;
 }
 
 static mp_uint_t file_ioctl(mp_obj_t self, mp_uint_t request, uintptr_t argument, int *error) {
@@ -134,8 +142,8 @@ static mp_obj_t rig_open(mp_obj_t path_in, mp_obj_t mode_in) {
     const char *path = mp_obj_str_get_data(path_in, &length);
     const char *mode = mp_obj_str_get_str(mode_in);
     bool bytes = strchr(mode, 'b') != NULL;
-    int number = (*mode == 'w' ? 4 : *mode == 'a' ? 8 : 0) + (strchr(mode, '+') ? 2 : 0) + 1;
-    intptr_t handle = open_file(path, length, number);
+    int number = (*mode == 'w' ? WRITE : *mode == 'a' ? APPEND : READ) + (strchr(mode, '+') ? READ_AND_WRITE : 0);
+    intptr_t handle = open_file(path, length, number + BINARY);
     if (handle < 0) {
         raise_errno();
     }
@@ -150,16 +158,20 @@ static MP_DEFINE_CONST_FUN_OBJ_2(rig_open_obj, rig_open);
 static mp_obj_t rig_size(mp_obj_t path_in) {
     size_t length;
     const char *path = mp_obj_str_get_data(path_in, &length);
-    intptr_t handle = open_file(path, length, 1);
+    // Semihosting knows no folders, but none can be opened for writing.
+    intptr_t handle = open_file(path, length, READ_AND_WRITE);
+    if (handle < 0 && semihosting(SYS_ERRNO, NULL) == MP_EISDIR) {
+        return mp_const_none;
+    }
+    if (handle < 0) {
+        handle = open_file(path, length, READ);
+    }
     if (handle < 0) {
         raise_errno();
     }
-    char byte;
-    uintptr_t arguments[] = {handle, (uintptr_t)&byte, 1};
-    bool folder = semihosting(SYS_READ, arguments) < 0;
     intptr_t size = semihosting(SYS_FLEN, &handle);
     close_file(handle);
-    return folder ? mp_const_none : mp_obj_new_int(size);
+    return mp_obj_new_int(size);
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(rig_size_obj, rig_size);
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from array import array
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,20 +69,19 @@ class Bus:
         self.now_s += duration_ms / 1000
 
 
-def ideal(**changes):
-    return Lsm6dsoxConfig(
-        **{
-            "gyro_bias_dps": ZERO,
-            "accel_bias_mg": ZERO,
-            "gyro_scale_error": ZERO,
-            "accel_scale_error": ZERO,
-            "clock_error": 0.0,
-            "gyro_noise_mdps_per_rthz": 0.0,
-            "accel_noise_gain": 0.0,
-            "settling": Settling(gyro_offset_dps=0.0),
-            **changes,
-        }
-    )
+def ideal(**changes: Any) -> Lsm6dsoxConfig:
+    settings: dict[str, Any] = {
+        "gyro_bias_dps": ZERO,
+        "accel_bias_mg": ZERO,
+        "gyro_scale_error": ZERO,
+        "accel_scale_error": ZERO,
+        "clock_error": 0.0,
+        "gyro_noise_mdps_per_rthz": 0.0,
+        "accel_noise_gain": 0.0,
+        "settling": Settling(gyro_offset_dps=0.0),
+        **changes,
+    }
+    return Lsm6dsoxConfig(**settings)
 
 
 class Rig:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kinetens.virtual.output_stage import OPEN, SHORT, SKIN
-from kinetens.virtual.pulse_judge import Stop, judge, last_pulse_s
+from kinetens.virtual.pulse_judge import Stop, judge, last_pulse_s, summary
 from kinetens_protocol import limits, stimulation
 from tests.stim.bench import BURSTS, CONVENTIONAL, Bench
 
@@ -18,7 +18,7 @@ PROGRAMS = {
     "long bursts": CONVENTIONAL._replace(rate_mhz=200_000, burst_pulses=6, burst_rate_mhz=10_000),
     "carrier": CONVENTIONAL._replace(current_ua=5_000, gap_us=0, rate_mhz=5_000_000),
 }
-WITHIN_TICK_S = [0.001, 0.0124, 0.0252, 0.0374, 0.0496]
+WITHIN_TICK_S = [0.001, 0.0252, 0.0496]
 LEASE_S = 1.0
 
 
@@ -30,7 +30,7 @@ def flash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def running(name: str) -> Bench:
     bench = Bench()
     bench.start(PROGRAMS[name], PLAN)
-    bench.raise_to(3_000)
+    bench.raise_to(1_500)
     bench.command(stimulation.RENEW)
     assert bench.state().state == stimulation.RUNNING
     return bench
@@ -68,7 +68,7 @@ def test_the_last_pulse_comes_in_time(program: str, cause: str, within_tick_s: f
     bench.world.at(at_s, lambda: happen(bench))
     bench.run(2)
     assert not bench.supervisor.active
-    assert judge(bench.record, bench.supervisor._limits, stops=[Stop(cause, at_s, within_s)]) == []
+    assert judge(bench.record, bench.supervisor._limits(), stops=[Stop(cause, at_s, within_s)]) == []
     if cause == "short":
         return
     assert bench.world.stage._code == 0 or cause == "bus"
@@ -114,7 +114,7 @@ def test_a_reset_ends_the_output_and_boots_to_idle(within_tick_s: float):
 @pytest.mark.parametrize("program", ["even", "bursts"])
 def test_the_button_stops_in_the_midst_of_whatever_the_device_does(program: str):
     """The press lands within each of the driver calls of a tick."""
-    for call in range(60):
+    for call in range(45):
         bench = running(program)
         at_s = bench.world.now_s + call * bench.world.call_s + 1e-6
         bench.world.at(at_s, lambda bench=bench: bench.supervisor.button(True))
@@ -124,3 +124,25 @@ def test_the_button_stops_in_the_midst_of_whatever_the_device_does(program: str)
         assert bench.world.stage._code == 0
         Path("state/dose.bin").unlink()
         Path("state/dose.old").unlink()
+
+
+@pytest.mark.parametrize("program", ["even", "bursts"])
+def test_the_button_cuts_no_pulse_in_two(program: str):
+    """Wherever within a pulse the press falls, both phases flow or neither: nothing is left for the capacitor."""
+    bench = running(program)
+    first_s = bench.record.time_s[-1]
+    period_s = 0.0125 if program == "even" else 0.02
+    ticks_s = bench.world.now_s
+    for step in range(40):
+        if step:
+            Path("state/dose.bin").unlink()
+            Path("state/dose.old").unlink()
+            bench = running(program)
+            first_s, ticks_s = bench.record.time_s[-1], bench.world.now_s
+        periods = 1 + int((ticks_s - first_s) / period_s)
+        at_s = first_s + periods * period_s + step * 12e-6
+        bench.world.at(at_s, lambda bench=bench: bench.supervisor.button(True))
+        bench.run(0.2)
+        found = summary(bench.record)
+        assert found.net_charge_uc == 0, f"{step * 12} µs into a pulse"
+        assert judge(bench.record, stops=[Stop("button", at_s, 0.05)]) == []

@@ -1,6 +1,7 @@
 """What the supervisor allows and refuses, judged by the pulses that reach the load."""
 
 import copy
+import itertools
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def test_a_session_from_zero_to_its_current_and_back_keeps_the_envelope():
     bench.request(stimulation.STOP)
     bench.run(1)
     assert bench.state().state == stimulation.IDLE
-    assert judge(bench.record, bench.supervisor._limits) == []
+    assert judge(bench.record, bench.supervisor._limits()) == []
     found = summary(bench.record)
     assert found.net_charge_uc == 0
     assert found.peak_current_ma == pytest.approx(15, abs=0.02)
@@ -57,7 +58,7 @@ def test_the_rate_is_what_the_programme_says(program: limits.Program, per_second
     before = summary(bench.record).pulses
     bench.run(10, bench.renew)
     assert summary(bench.record).pulses - before == pytest.approx(per_second * 10, rel=0.02, abs=1)
-    assert judge(bench.record, bench.supervisor._limits) == []
+    assert judge(bench.record, bench.supervisor._limits()) == []
 
 
 def test_the_amplitude_is_zero_after_boot_even_with_a_fresh_converter():
@@ -193,9 +194,10 @@ def test_the_device_reports_the_limits_it_uses():
 def test_counters_must_rise_and_damage_is_refused():
     bench = Bench()
     bench.start()
-    renew = stimulation.pack_command(stimulation.RENEW, stimulation.Command(100, 0))
+    newest = bench.counter + 100
+    renew = stimulation.pack_command(stimulation.RENEW, stimulation.Command(newest, 0))
     bench.request(stimulation.RENEW, renew)
-    for old in (100, 99, 0):
+    for old in (newest, newest - 1, 0):
         payload = stimulation.pack_command(stimulation.RENEW, stimulation.Command(old, 0))
         with pytest.raises(Refused) as refused:
             bench.request(stimulation.RENEW, payload)
@@ -219,16 +221,25 @@ def test_renewals_extend_and_do_not_stack():
     assert bench.state().cause == stimulation.LEASE_LAPSED
 
 
-def test_a_lost_link_forgets_plan_and_counter():
+def test_a_lost_link_forgets_the_plan_but_not_the_counter():
     bench = Bench()
     bench.start()
     bench.supervisor.link_lost()
     bench.run(0.5)
     assert bench.state().cause == stimulation.LINK_LOST
-    bench.counter = 0
     bench.hold_button()
     assert reason_of(bench, stimulation.ARM) == messages.WRONG_STATE
+    bench.counter = 0
+    assert reason_of(bench, stimulation.ARM) == messages.STALE
+
+
+def test_commands_of_before_a_restart_are_stale_after_it():
+    bench = Bench()
     bench.configure()
+    overheard = bench.counter
+    bench.boot()
+    bench.counter = overheard
+    assert reason_of(bench, stimulation.ARM) == messages.STALE
 
 
 @pytest.mark.parametrize("protection", stimulation.PROTECTIONS)
@@ -404,7 +415,7 @@ def test_telemetry_comes_at_least_every_200_ms_while_the_output_is_on():
             times_s.append(bench.world.now_s)
 
     bench.run(5, note)
-    gaps_s = [later - earlier for earlier, later in zip(times_s, times_s[1:], strict=False)]
+    gaps_s = [later - earlier for earlier, later in itertools.pairwise(times_s)]
     assert max(gaps_s) <= 0.205
     assert len(times_s) > 20
 

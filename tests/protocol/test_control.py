@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinetens_protocol import ProtocolError, control, messages, stimulation
-from kinetens_protocol.control import Hello, Info, Status, Stream, StreamRequest, TimeExchange
+from kinetens_protocol.control import Calibration, Hello, Info, Status, Stream, StreamRequest, TimeExchange
 
 BYTE = st.integers(0, 0xFF)
 WORD16 = st.integers(0, 0xFFFF)
@@ -22,6 +22,10 @@ INFOS = st.builds(Info, *NUMBERS, *[SHORT_TEXT] * 7)
 REQUESTS = st.builds(StreamRequest, WORD16, BYTE, WORD16)
 STREAMS = st.builds(Stream, WORD32, WORD16, BYTE, WORD64)
 EXCHANGES = st.builds(TimeExchange, WORD64, WORD64, WORD64)
+SIGNED32 = st.integers(-0x8000_0000, 0x7FFF_FFFF)
+CALIBRATIONS = st.builds(
+    Calibration, WORD16, BYTE, BYTE, BYTE, st.integers(-0x8000, 0x7FFF), WORD32, *[SIGNED32] * 15
+)
 STATUSES = st.builds(
     Status,
     WORD64,
@@ -50,6 +54,7 @@ CODECS: dict[str, tuple[st.SearchStrategy[Any], Any, Any]] = {
     "stream end": (WORD32, control.pack_stream_end, control.unpack_stream_end),
     "status": (STATUSES, pack_status, control.unpack_status),
     "time exchange": (EXCHANGES, control.pack_time_exchange, control.unpack_time_exchange),
+    "calibration": (CALIBRATIONS, control.pack_calibration, control.unpack_calibration),
 }
 
 
@@ -96,7 +101,7 @@ def test_device_information_fits_every_link_that_is_good_enough(info: Info):
 
 def test_every_other_answer_and_event_fits_it_too():
     table = 1 + len(stimulation.TABLE) * stimulation.ROW_BYTES
-    longest = max(control.STATUS_BYTES, stimulation.STATE_BYTES, table)
+    longest = max(control.STATUS_BYTES, control.CALIBRATION_BYTES, stimulation.STATE_BYTES, table)
     assert messages.RESPONSE_HEADER_BYTES + longest <= messages.SMALLEST_ATT_MTU - 3
 
 
@@ -104,6 +109,30 @@ def test_every_request_fits_what_a_device_reads():
     program = stimulation.Program(0, 0, 0, 0, 0, 0, 0, 0, 0)
     rows = ((0, 0),) * stimulation.MOST_PLAN_ROWS
     plan = stimulation.pack_configure(stimulation.Configure(0, 0, 0, program, rows))
-    assert (
-        messages.HEADER_BYTES + len(plan) <= messages.LONGEST_REQUEST_BYTES <= messages.SMALLEST_ATT_MTU - 3
-    )
+    longest = messages.HEADER_BYTES + max(len(plan), control.CALIBRATION_BYTES)
+    assert longest <= messages.LONGEST_REQUEST_BYTES <= messages.SMALLEST_ATT_MTU - 3
+
+
+def test_a_calibration_has_a_date_when_it_is_whole():
+    gyro_only = control.NO_CALIBRATION._replace(year=2026, month=3, day=7, parts=control.GYRO_CALIBRATED)
+    whole = gyro_only._replace(parts=control.GYRO_CALIBRATED | control.ACCEL_CALIBRATED)
+    assert control.calibration_date(gyro_only) == control.calibration_date(control.NO_CALIBRATION) == ""
+    assert control.calibration_date(whole) == "2026-03-07"
+
+
+@pytest.mark.parametrize(
+    ("field", "most"),
+    [
+        ("gyro_offset_z_udps", control.MOST_GYRO_OFFSET_UDPS),
+        ("accel_offset_x_ug", control.MOST_ACCEL_OFFSET_UG),
+        ("accel_xx_ppm", control.MOST_ACCEL_MATRIX_PPM),
+        ("accel_zz_ppm", control.MOST_ACCEL_MATRIX_PPM),
+    ],
+)
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_correction_that_no_sound_sensor_needs_is_named(field: str, most: int, sign: int):
+    within = control.NO_CALIBRATION._replace(**{field: sign * most})
+    assert control.calibration_excess(within) is None
+    beyond = control.NO_CALIBRATION._replace(**{field: sign * (most + 1)})
+    place = Calibration._fields.index(field)
+    assert control.calibration_excess(beyond) == (place, most + 1, most)

@@ -28,6 +28,7 @@ GROWING = [
     "stream_end",
     "status",
     "time_exchange",
+    "calibration",
     "state",
     "fault_report",
 ]

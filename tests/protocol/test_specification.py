@@ -22,6 +22,7 @@ LAYOUTS: dict[str, tuple[tuple[str, ...], str, list[str]]] = {
     "Stream": (control.Stream._fields, control._STREAM, []),
     "Status": (control.Status._fields, control._STATUS, []),
     "TimeExchange": (control.TimeExchange._fields, control._TIME, []),
+    "Calibration": (control.Calibration._fields, control._CALIBRATION, []),
     "Frame": (motion.FrameHeader._fields, motion._HEADER, ["samples"]),
     "Command": (stimulation.Command._fields, stimulation._COMMAND, ["check"]),
     "Configure": (
@@ -43,6 +44,7 @@ NUMBERS: dict[str, tuple[ModuleType, str]] = {
     "Hardware flags": (control, "HAS_STIMULATION"),
     "Stream flags": (control, "STREAM_RAW"),
     "Status flags": (control, "STREAMING"),
+    "Calibration parts": (control, "GYRO_CALIBRATED"),
     "Frame kinds": (motion, "ORIENTATION"),
     "Frame flags": (motion, "DROPPED_BEFORE"),
     "Sample flags": (motion, "REST"),
@@ -65,6 +67,7 @@ DERIVED = {
     "HEADER_BYTES",
     "RESPONSE_HEADER_BYTES",
     "STATUS_BYTES",
+    "CALIBRATION_BYTES",
     "STATE_BYTES",
     "ROW_BYTES",
     "ORIENTATION_SAMPLE_BYTES",

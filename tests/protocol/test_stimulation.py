@@ -15,9 +15,7 @@ programs = st.builds(Program, u32, u16, u16, u32, u16, u32, u32, u32, st.integer
 configures = st.builds(
     Configure, u32, u8, u16, programs, st.lists(st.tuples(u8, u32), max_size=13).map(tuple)
 )
-states = st.builds(
-    State, u8, u8, u8, u8, u32, u32, u32, u32, u16, u32, u32, u32, u8, u32, u16, u32
-)
+states = st.builds(State, u8, u8, u8, u8, u32, u32, u32, u32, u16, u32, u32, u32, u8, u32, u16, u32)
 operations = st.sampled_from(
     [stimulation.ARM, stimulation.START, stimulation.SET_LEVEL, stimulation.RENEW, stimulation.CLEAR_FAULT]
 )
@@ -90,7 +88,9 @@ def test_one_command_is_not_taken_for_another():
 def test_a_command_of_another_length_is_refused(length: int):
     whole = stimulation.pack_command(stimulation.ARM, Command(1, 0))
     with pytest.raises(ProtocolError):
-        stimulation.unpack_command(stimulation.ARM, (whole + b"\0")[:length] if length < 12 else whole + b"\0")
+        stimulation.unpack_command(
+            stimulation.ARM, (whole + b"\0")[:length] if length < 12 else whole + b"\0"
+        )
 
 
 def test_limits_travel_in_parts_when_the_buffer_is_small():

@@ -16,9 +16,7 @@ ReadOnlyFolder = Callable[..., AbstractContextManager[Path]]
 
 @pytest.fixture
 def read_only_folder() -> ReadOnlyFolder:
-    """Call it with files: a context whose folder holds copies of them and cannot be written, not even by
-    root.
-    """
+    """Call it with files: a context whose folder holds copies and cannot be written, not even by root."""
 
     @contextmanager
     def holding(*files: Path) -> Generator[Path]:

@@ -29,9 +29,7 @@ with SessionWriter.create(Path(sys.argv[1]), made.header(), monotonic_s=lambda: 
 
 
 def kill_while_recording(folder: Path, checkout: Path, after_frames: int) -> int:
-    """Records in another process and kills it; returns the arrival of the last frame that it said it had
-    kept.
-    """
+    """Record in another process and kill it; returns the arrival of the last frame it handed over."""
     with subprocess.Popen(
         [sys.executable, "-c", RECORD_UNTIL_KILLED, str(folder)],
         stdout=subprocess.PIPE,

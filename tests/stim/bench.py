@@ -35,7 +35,7 @@ class World:
     ticks_offset_ms: int = 0
     bus_works: bool = True
     call_s: float = 20e-6
-    due: list[tuple[float, Callable[[], None]]] = field(default_factory=lambda: [])
+    due: list[tuple[float, Callable[[], object]]] = field(default_factory=lambda: [])
     lines: list[str] = field(default_factory=lambda: [])
     rmt_ends_s: float = -1.0
     delivering: bool = False
@@ -53,7 +53,7 @@ class World:
                 self.delivering = False
         self.now_s = max(self.now_s, end_s)
 
-    def at(self, time_s: float, happen: Callable[[], None]) -> None:
+    def at(self, time_s: float, happen: Callable[[], object]) -> None:
         """Let something happen at a time, in the midst of whatever the firmware does then."""
         self.due.append((time_s, happen))
         self.due.sort(key=lambda item: item[0])
@@ -210,9 +210,9 @@ class Bench:
         world = self.world
         world.stage.reset(world.now_s)
         world.rmt_ends_s = world.now_s
-        self.counter = 0
         with firmware(world) as modules:
             self.supervisor = modules.supervisor.open_channel(self.board, _Bus(world), world, world.log)
+        self.counter = self.state().counter if self.supervisor else 0
 
     @property
     def record(self) -> Any:

@@ -15,6 +15,7 @@ COMMANDS = {
     "scan": "List the devices in reach.",
     "info": "Say what a device is and how it does.",
     "record": "Record a session: count, measure and store every repetition.",
+    "exercises": "List, show and check exercises.",
     "sessions": "List, show, verify and delete recorded sessions.",
     "analyze": "Count and measure a recorded session again.",
     "report": "Write a session's report as a page to read, print or send.",
@@ -31,9 +32,7 @@ DEBUG = "KINETENS_DEBUG"
 
 
 class Commands(click.RichGroup):
-    """Imports a command's module only when that command runs, so that --help is quick; ends without
-    tracebacks.
-    """
+    """Imports a command only when it runs, so that --help is quick, and ends without a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

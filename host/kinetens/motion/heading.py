@@ -16,8 +16,8 @@ LEARNING_S = 2.0
 class HeadingDrift:
     """Takes the drift off the heading of an orientation stream, causally.
 
-    What is taken off has the rate seen while the sensor stood still last, so that a repetition about the vertical
-    returns to where it began.
+    What is taken off has the rate seen while the sensor stood still last, so that a repetition about the
+    vertical returns to where it began.
     """
 
     def __init__(self) -> None:
@@ -28,19 +28,20 @@ class HeadingDrift:
     def steady(self, times_s: NDArray[np.float64], quaternions: Quaternions) -> Quaternions:
         """The orientations (N, 4) at `times_s` (N,) with the drift taken off."""
         since_s = times_s - (times_s[0] if self._last_s is None else self._last_s)
-        half = (self._turned_rad - self._rate_rad_s * since_s) / 2.0
-        self._turned_rad -= self._rate_rad_s * float(since_s[-1])
+        turned_rad = self._turned_rad - self._rate_rad_s * since_s
+        self._turned_rad = float(turned_rad[-1])
         self._last_s = float(times_s[-1])
         about_vertical = np.zeros((len(times_s), 4))
-        about_vertical[:, 0], about_vertical[:, 3] = np.cos(half), np.sin(half)
+        about_vertical[:, 0] = np.cos(turned_rad / 2.0)
+        about_vertical[:, 3] = np.sin(turned_rad / 2.0)
         return multiply(about_vertical, quaternions)
 
     def learn(self, times_s: NDArray[np.float64], steadied: Quaternions) -> None:
-        """Look at steadied orientations (N, 4), N > 1: what they still turn while standing still is drift."""
+        """Look at steadied orientations (N, 4): what they still turn while the sensor stands still is drift."""
         lasts_s = float(times_s[-1] - times_s[0])
         if lasts_s <= 0.0:
             return
         turn = multiply(steadied[-1], steadied[0] * [1.0, -1.0, -1.0, -1.0])
-        rates = 2.0 * np.sign(turn[0]) * turn[1:] / lasts_s
-        if float(np.linalg.norm(rates)) < STILL_RAD_S:
-            self._rate_rad_s += float(rates[2]) * lasts_s / LEARNING_S
+        rates = 2.0 * np.copysign(1.0, turn[0]) * turn[1:] / lasts_s
+        if float(rates @ rates) < STILL_RAD_S**2:
+            self._rate_rad_s += float(rates[2]) * min(1.0, lasts_s / LEARNING_S)

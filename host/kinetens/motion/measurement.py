@@ -11,6 +11,7 @@ from kinetens.motion.heading import HeadingDrift
 from kinetens.motion.quaternion import Quaternions
 from kinetens.motion.repetitions import (
     LONGEST_S,
+    Mark,
     Repetition,
     RepetitionDetector,
     RepetitionEvent,
@@ -24,7 +25,8 @@ WIDEST_STEP_S = 0.1
 """Samples further apart than this have a gap between them."""
 STEPS_A_PLANE = 5
 """The plane of movement is found anew after so many steps."""
-SAME_PLANE=0.95
+SAME_PLANE = 0.95
+"""When the plane has become less like the one it was, the movement under way is looked at again."""
 _TOLERANCE_S = 0.002
 _REMEMBERED = int(LONGEST_S / STEP_S) + 24
 
@@ -43,12 +45,11 @@ class MovementMeter:
         self._detector = RepetitionDetector()
         self._plane = MovementPlane()
         self._heading = HeadingDrift()
-        self._settled = self._detector.copy()
-        self._settled_axes = self._plane.axes
-        self._settled_steps = 0
+        self._settle()
         # The last steps, as a ring: step number n is at n modulo its length.
         self._step_times_s = np.zeros(_REMEMBERED)
         self._step_quaternions = np.zeros((_REMEMBERED, 4))
+        self._step_at_rest = np.zeros(_REMEMBERED, dtype=np.bool_)
         self._steps = 0
         self._learnt = 0
         self._last_s = self._next_step_s = -np.inf
@@ -89,16 +90,21 @@ class MovementMeter:
         if len(times_s):
             self._last_s = float(times_s[-1])
         steps = self._choose_steps(times_s.tolist())
-        while steps:
+        taken = 0
+        while taken < len(steps):
             # Cut where the plane is due, so that the result does not depend on how the stream was cut.
-            block = steps[: max(1, min(STEPS_A_PLANE, self._learnt) - (self._steps - self._learnt))]
-            del steps[: len(block)]
+            block = steps[taken : taken + self._steps_until_plane()]
+            taken += len(block)
             events += self._take(times_s[block], quaternions[block], at_rest[block])
         return events
 
     def finish(self) -> list[RepetitionEvent]:
         """The stream has ended: a movement that has come far enough is a repetition."""
         return self._record(self._detector.finish())
+
+    def _steps_until_plane(self) -> int:
+        """The plane is found anew after 1, 1, 2, 4, 5, 5, 5 ... steps."""
+        return min(STEPS_A_PLANE, max(1, self._learnt)) - (self._steps - self._learnt)
 
     def _choose_steps(self, times_s: list[float]) -> list[int]:
         steps: list[int] = []
@@ -111,24 +117,33 @@ class MovementMeter:
     def _take(
         self, times_s: NDArray[np.float64], quaternions: Quaternions, at_rest: NDArray[np.bool_]
     ) -> list[RepetitionEvent]:
-        events: list[RepetitionEvent] = []
-        quaternions = self._heading.steady(times_s, quaternions)
-        angles = self._plane.angles(quaternions).tolist()
-        for time_s, quaternion, angle_rad, rests in zip(
-            times_s.tolist(), quaternions, angles, at_rest.tolist(), strict=True
-        ):
-            place = self._steps % _REMEMBERED
-            gap_s = time_s - self._step_times_s[place - 1] if self._steps else 0.0
-            if gap_s > WIDEST_STEP_S:
-                self.unknown_s += gap_s
-                events += self._detector.gap(time_s, gap_s)
-            self._step_times_s[place] = time_s
-            self._step_quaternions[place] = quaternion
-            self._steps += 1
-            events += self._record(self._detector.update(time_s, angle_rad, rests))
-            self._trace.append((time_s, self._detector.angle_from_start_rad))
-        if self._steps - self._learnt >= min(STEPS_A_PLANE, max(1, self._learnt)):
+        new = np.arange(self._steps, self._steps + len(times_s))
+        places = new % _REMEMBERED
+        self._step_times_s[places] = times_s
+        self._step_quaternions[places] = self._heading.steady(times_s, quaternions)
+        self._step_at_rest[places] = at_rest
+        self._steps += len(times_s)
+        gaps_s = np.diff(self._step_times_s[(new[0] - 1 + np.arange(len(new) + 1)) % _REMEMBERED])
+        self.unknown_s += float(np.sum(gaps_s[gaps_s > WIDEST_STEP_S] - STEP_S)) if new[0] else 0.0
+        events = self._detect(new, live=True)
+        if self._steps_until_plane() == 0:
             events += self._learn_plane()
+        return events
+
+    def _detect(self, steps: NDArray[np.intp], live: bool) -> list[RepetitionEvent]:
+        """Let the detector see remembered steps."""
+        places = steps % _REMEMBERED
+        times_s = self._step_times_s[places].tolist()
+        angles = self._plane.angles(self._step_quaternions[places]).tolist()
+        before_s = self._step_times_s[(steps[0] - 1) % _REMEMBERED] if steps[0] else times_s[0]
+        events: list[RepetitionEvent] = []
+        for time_s, angle, rests in zip(times_s, angles, self._step_at_rest[places].tolist(), strict=True):
+            if time_s - before_s > WIDEST_STEP_S:
+                events += self._record(self._detector.gap(time_s, time_s - before_s - STEP_S))
+            before_s = time_s
+            events += self._record(self._detector.update(time_s, angle, rests))
+            if live:
+                self._trace.append((time_s, self._detector.angle_from_start_rad))
         return events
 
     def _learn_plane(self) -> list[RepetitionEvent]:
@@ -136,43 +151,38 @@ class MovementMeter:
         self._learnt = self._steps
         self._heading.learn(self._step_times_s[new], self._step_quaternions[new])
         self._plane.learn(self._step_quaternions[new], len(new) * STEP_S)
+        look_again = self._detector.under_way and self._plane.likeness(self._settled_axes) < SAME_PLANE
+        if look_again:
+            self._detector = self._settled.copy()
+        self._restate(self._detector.marks)
+        if look_again:
+            self._settled_axes = self._plane.axes
+            return self._detect(np.arange(self._detector.seen, self._steps), live=False)
         if not self._detector.under_way:
-            self._restate(self._detector)
             self._settle()
-            return []
-        if self._plane.likeness(self._settled_axes) > SAME_PLANE:
-            self._restate(self._detector)
-            return []
-        # Look again at the movement under way, along the plane in which it turns out to be.
-        self._detector = self._settled.copy()
-        self._restate(self._detector)
-        self._settled_axes = self._plane.axes
-        events: list[RepetitionEvent] = []
-        again = np.arange(self._settled_steps, self._steps) % _REMEMBERED
-        angles = self._plane.angles(self._step_quaternions[again]).tolist()
-        for time_s, angle_rad in zip(self._step_times_s[again].tolist(), angles, strict=True):
-            events += self._record(self._detector.update(time_s, angle_rad))
-        return events
+        return []
 
     def _settle(self) -> None:
+        """What was decided stays: from here on a movement may be looked at again."""
         self._settled = self._detector.copy()
         self._settled_axes = self._plane.axes
-        self._settled_steps = self._steps
 
-    def _restate(self, detector: RepetitionDetector) -> None:
-        marks = detector.marks
+    def _restate(self, marks: list[Mark]) -> None:
         places = np.array([mark.number for mark in marks], dtype=np.intp) % _REMEMBERED
-        for mark, angle in zip(marks, self._plane.angles(self._step_quaternions[places]).tolist(), strict=True):
+        for mark, angle in zip(
+            marks, self._plane.angles(self._step_quaternions[places]).tolist(), strict=True
+        ):
             mark.angle_rad = angle
 
     def _record(self, events: list[RepetitionEvent]) -> list[RepetitionEvent]:
         recorded: list[RepetitionEvent] = []
         for event in events:
-            if event.repetition is not None:
-                event = replace(event, repetition=self._measured(event.repetition))
-                self.repetitions.append(event.repetition)  # pyright: ignore[reportArgumentType]
-                self._settle()
-            recorded.append(event)
+            repetition = event.repetition and self._measured(event.repetition)
+            if repetition:
+                self.repetitions.append(repetition)
+            recorded.append(replace(event, repetition=repetition))
+        if events:
+            self._settle()
         return recorded
 
     def _measured(self, found: Repetition) -> Repetition:

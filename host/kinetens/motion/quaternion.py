@@ -22,23 +22,12 @@ def from_rotation(rotation: Rotation) -> Quaternions:
 
 def multiply(left: ArrayLike, right: ArrayLike) -> Quaternions:
     """Hamilton product, element by element: (N, 4) or (4,) each, broadcast against one another."""
-    aw, ax, ay, az = np.moveaxis(np.asarray(left, dtype=np.float64), -1, 0)
-    bw, bx, by, bz = np.moveaxis(np.asarray(right, dtype=np.float64), -1, 0)
-    return np.stack(
-        [
-            aw * bw - ax * bx - ay * by - az * bz,
-            aw * bx + ax * bw + ay * bz - az * by,
-            aw * by - ax * bz + ay * bw + az * bx,
-            aw * bz + ax * by - ay * bx + az * bw,
-        ],
-        axis=-1,
-    )
-
-
-def angle_between(left: Quaternions, right: Quaternions) -> NDArray[np.float64]:
-    """Rotation angle in rad (N,), 0 to pi, that takes each left quaternion to the right one."""
-    cosine_of_half = np.abs(np.sum(left * right, axis=-1))
-    sine_of_half = (
-        np.linalg.norm(right - np.sign(np.sum(left * right, axis=-1))[..., None] * left, axis=-1) / 2
-    )
-    return 4.0 * np.arctan2(sine_of_half, np.sqrt((1.0 + cosine_of_half) / 2.0))
+    a, b = np.asarray(left, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    aw, ax, ay, az = a[..., 0], a[..., 1], a[..., 2], a[..., 3]
+    bw, bx, by, bz = b[..., 0], b[..., 1], b[..., 2], b[..., 3]
+    product = np.empty(np.broadcast_shapes(a.shape, b.shape))
+    product[..., 0] = aw * bw - ax * bx - ay * by - az * bz
+    product[..., 1] = aw * bx + ax * bw + ay * bz - az * by
+    product[..., 2] = aw * by - ax * bz + ay * bw + az * bx
+    product[..., 3] = aw * bz + ax * by - ay * bx + az * bw
+    return product

@@ -6,31 +6,33 @@ from copy import copy
 from dataclasses import dataclass
 from math import inf, radians
 from statistics import median
-from typing import Literal
+from typing import Literal, Self
 
 SMALLEST_RANGE_RAD = radians(5.0)
 """What moves less is not a repetition."""
 OUTWARD_SHARE = 0.35
-"""Share of the usual range that must be gone before a movement counts as under way."""
-DIP_OF_USUAL=0.2
-HELD_RAD=radians(4.0)
-HYST=radians(2.0)
+"""Share of the usual range that must be gone before a movement is under way."""
 TURNING_SHARE = 0.15
-"""Share of the way out that must be gone back before the movement counts as on its way back."""
-RETURN_SHARE = 0.6
+"""Share of a way that must be gone in the other direction before the movement has turned."""
+TURNING_USUAL_SHARE = 0.1
+"""The same as a share of the usual range: hesitations are small beside it."""
+SMALLEST_TURN_RAD = radians(2.0)
+"""What goes the other way by less has not turned."""
+RETURN_SHARE = 0.55
 """Share of the way out that must be gone back before a repetition is complete."""
+ALIKE_SHARE = 0.6
+"""Two movements in a row that do not come back far enough, but go as far each, are repetitions."""
+OVERSHOOT_SHARE = 2.5
+"""A first movement that comes back so much further than it went out prepared one that goes the other way."""
 STILL_SPEED_RAD_S = radians(4.0)
 """Slower than this is standing."""
 SLOWING_SHARE = 0.1
 """A way back is over when it slows below this share of its peak speed."""
 PAUSE_S = 12.0
-"""After standing so long where movements start, the next may go the other way and have another range."""
-OVERSHOOT_SHARE = 2.5
-"""A first movement that comes back so much further than it went out was a preparation: the way back is the way out."""
+"""So long after a repetition, the next may go the other way and have another range."""
 LONGEST_HOLD_S = 12.0
-"""Who stands longer than this further out has taken a new posture."""
-DIP_SHARE = 0.6
-"""Two movements in a row that come back less far, but so much alike, are repetitions."""
+"""Who stays out longer, within STAYING_RAD, has taken a new posture."""
+STAYING_RAD = radians(4.0)
 SHORTEST_S, LONGEST_S = 0.4, 40.0
 """A repetition lasts longer than the one and shorter than the other."""
 LONGEST_GAP_S = 0.5
@@ -118,42 +120,43 @@ class Mark:
     time_s: float
     angle_rad: float
 
-
-@dataclass(slots=True)
-class _Dip:
-    """A way out and back that did not come back far enough: a hesitation, or a repetition from another start."""
-
-    start: Mark
-    turn: Mark
-    low: Mark
+    def copy(self) -> "Mark":
+        """Another one, to be corrected by itself."""
+        return Mark(self.number, self.time_s, self.angle_rad)
 
 
 class RepetitionDetector:
     """Finds repetitions in one joint angle, causally.
 
     Feed samples in time order with `update(time_s, angle_rad)`; it returns the events that this sample decided,
-    at most 0.3 s after the movement ended. Turning points with hysteresis, whose threshold follows the
-    movement's own range; a repetition is a way out and a way back, and the first way out after a pause says
-    which way is out.
+    at most 0.3 s after the movement ended. A repetition is a way out and a way back between turning points that
+    stand out from the movement's own range (rainflow counting, ASTM E1049, with a tolerance that lets it decide
+    before the next movement begins); the first way out after a pause says which way is out.
     """
 
     def __init__(self) -> None:
         self._ranges: deque[float] = deque(maxlen=5)
         self._recent: deque[Mark] = deque(maxlen=_SPEED_SAMPLES)
-        self._count = 0
-        self._sense = 0.0
+        self._seen = 0
         self._phase: Literal["unknown", "ready", "out", "back"] = "unknown"
-        self._start = self._turn = self._low = Mark(0, 0.0, 0.0)
-        self._since_dip = self._start  # the furthest out since the dip
-        self._dip: _Dip | None = None
-        self._held = self._start
+        self._sense = 0.0  # +1 or -1: the sign of outward; 0 not known yet
+        nowhere = Mark(0, 0.0, 0.0)
+        self._start, self._turn, self._low, self._stays = nowhere, nowhere, nowhere, nowhere
+        # A way out and back that did not come back far enough: where it turned twice, and how far out it went since.
+        self._dip: tuple[Mark, Mark] | None = None
+        self._turn_again = nowhere
         self._last_end_s = -inf
         self._standing_s = self._return_speed = self._peak_speed = self._unknown_s = 0.0
 
     @property
     def angle_from_start_rad(self) -> float:
         """How far the movement is out now; 0 where it started."""
-        return self._out(self._start, self._recent[-1]) if self._recent else 0.0
+        return self._way(self._start, self._recent[-1]) if self._recent else 0.0
+
+    @property
+    def seen(self) -> int:
+        """How many samples it has taken."""
+        return self._seen
 
     @property
     def under_way(self) -> bool:
@@ -166,22 +169,23 @@ class RepetitionDetector:
 
         Who finds out that the angle must be measured another way corrects them in place.
         """
-        dip = [self._dip.start, self._dip.turn, self._dip.low] if self._dip else []
-        return [*self._recent, self._start, self._held, self._turn, self._low, self._since_dip, *dip]
+        own = [self._start, self._turn, self._low, self._stays, self._turn_again]
+        return [*self._recent, *own, *(self._dip or ())]
 
-    def copy(self) -> "RepetitionDetector":
+    def copy(self) -> Self:
         """Another one in the same state."""
         twin = copy(self)
         twin._ranges = self._ranges.copy()
-        twin._recent = deque((copy(m) for m in self._recent), maxlen=_SPEED_SAMPLES)
-        twin._start, twin._turn, twin._low, twin._since_dip = map(copy, (self._start, self._turn, self._low, self._since_dip))
-        twin._held = copy(self._held)
+        twin._recent = deque(map(Mark.copy, self._recent), maxlen=_SPEED_SAMPLES)
+        twin._start, twin._turn, twin._low = self._start.copy(), self._turn.copy(), self._low.copy()
+        twin._stays, twin._turn_again = self._stays.copy(), self._turn_again.copy()
+        twin._dip = self._dip and (self._dip[0].copy(), self._dip[1].copy())
         return twin
 
     def update(self, time_s: float, angle_rad: float, at_rest: bool = False) -> list[RepetitionEvent]:
         """Take one sample, in s and rad; `at_rest` if the sensor itself says that it does not move."""
-        here = Mark(self._count, time_s, angle_rad)
-        self._count += 1
+        here = Mark(self._seen, time_s, angle_rad)
+        self._seen += 1
         self._recent.append(here)
         before = self._recent[0]
         if self._phase == "unknown":
@@ -192,11 +196,11 @@ class RepetitionDetector:
         self._peak_speed = max(self._peak_speed, abs(speed))
         standing = at_rest or abs(speed) < STILL_SPEED_RAD_S
         self._standing_s = self._standing_s + time_s - self._recent[-2].time_s if standing else 0.0
-        if abs(angle_rad - self._held.angle_rad) > HELD_RAD:
-            self._held = here
+        if abs(angle_rad - self._stays.angle_rad) > STAYING_RAD:
+            self._stays = here
         if self._phase == "ready":
             self._await_departure(here)
-        elif time_s - self._held.time_s > LONGEST_HOLD_S or time_s - self._start.time_s > LONGEST_S:
+        elif time_s - self._stays.time_s > LONGEST_HOLD_S or time_s - self._start.time_s > LONGEST_S:
             self._begin_at(here)
         elif self._phase == "out":
             self._follow_out(here)
@@ -210,131 +214,127 @@ class RepetitionDetector:
         self._unknown_s += duration_s
         if duration_s <= LONGEST_GAP_S:
             return []
-        under_way = self.under_way
+        lost = self.under_way
         self._phase = "unknown"
-        return [RepetitionEvent("abandoned", time_s)] if under_way else []
+        return [RepetitionEvent("abandoned", time_s)] if lost else []
 
     def finish(self) -> list[RepetitionEvent]:
-        """No sample follows: a movement that has reached its usual range, or has come back, is a repetition."""
-        if not self._recent:
+        """No sample follows: a movement cut off after it went out the usual way is a repetition."""
+        if not self.under_way or not self._recent:
             return []
         here = self._recent[-1]
         if self._phase == "back" and self._has_come_back():
             return self._complete(here)
-        if self._phase in ("out", "back") and self._ranges:
-            if self._out(self._start, self._turn) >= RETURN_SHARE * median(self._ranges):
-                self._low = here
-                return self._complete(here)
+        moving = self._standing_s < 0.5
+        if self._ranges and moving and self._way(self._start, self._turn) > RETURN_SHARE * self._usual():
+            self._low = here
+            return self._complete(here)
         return []
 
-    def _out(self, nearer: Mark, further: Mark) -> float:
-        return (self._sense or 1.0) * (further.angle_rad - nearer.angle_rad)
-
-    def _begin_at(self, here: Mark) -> None:
-        self._phase = "ready"
-        self._start = self._turn = self._low = here
-        self._dip = None
-        self._held = here
-        self._peak_speed = self._unknown_s = 0.0
-
-    def _last_turn(self) -> Mark:
-        if self._phase == "back":
-            return self._low
-        return self._since_dip if self._dip else self._turn
+    def _way(self, begin: Mark, end: Mark) -> float:
+        """From one mark to another, outward positive."""
+        return (self._sense or 1.0) * (end.angle_rad - begin.angle_rad)
 
     def _usual(self) -> float:
         return median(self._ranges) if self._ranges else 0.0
 
-    def _turning(self, way: float) -> float:
-        """How far the movement must come back, after so long a way out, to be on its way back."""
-        return max(TURNING_SHARE * way, DIP_OF_USUAL * self._usual(), HYST)
+    def _has_turned(self, begin: Mark, turn: Mark, here: Mark) -> bool:
+        enough = max(
+            TURNING_SHARE * abs(self._way(begin, turn)),
+            TURNING_USUAL_SHARE * self._usual(),
+            SMALLEST_TURN_RAD,
+        )
+        return abs(self._way(turn, here)) > enough
+
+    def _begin_at(self, here: Mark) -> None:
+        self._phase = "ready"
+        self._start = self._turn = self._low = self._stays = here
+        self._dip = None
+        self._peak_speed = self._unknown_s = 0.0
 
     def _await_departure(self, here: Mark) -> None:
-        threshold = max(SMALLEST_RANGE_RAD, OUTWARD_SHARE * self._usual())
-        away = self._out(self._start, here)
         if here.time_s - self._last_end_s > PAUSE_S:
             self._sense = 0.0
             self._ranges.clear()
-        if not self._sense and abs(away) > threshold:
-            self._sense = 1.0 if away > 0.0 else -1.0
-            away = abs(away)
-        if away > threshold:
+        threshold = max(SMALLEST_RANGE_RAD, OUTWARD_SHARE * self._usual())
+        if not self._sense and abs(here.angle_rad - self._start.angle_rad) > threshold:
+            self._sense = 1.0 if here.angle_rad > self._start.angle_rad else -1.0
+        if self._way(self._start, here) > threshold:
             self._phase = "out"
             self._turn = here
-        elif self._standing_s > 0.0 or (self._sense and away <= 0.0):
+        elif self._standing_s > 0.0 or (self._sense and self._way(self._start, here) <= 0.0):
             self._begin_at(here)
 
     def _follow_out(self, here: Mark) -> None:
-        if self._out(self._turn, here) >= 0.0:
+        if self._way(self._turn, here) >= 0.0:
             self._turn = here
-        if self._out(self._since_dip, here) >= 0.0:
-            self._since_dip = here
-        furthest = self._last_turn()
-        if self._out(here, furthest) > self._turning(self._out(self._dip.low if self._dip else self._start, furthest)):
+        if self._way(self._turn_again, here) >= 0.0:
+            self._turn_again = here
+        begin, turn = (self._dip[1], self._turn_again) if self._dip else (self._start, self._turn)
+        if here is not turn and self._has_turned(begin, turn, here):
             self._phase = "back"
             self._low = here
             self._return_speed = 0.0
 
-    def _has_come_back(self) -> bool:
-        wanted = self._out(self._start, self._turn)
-        if self._ranges:
-            wanted = min(wanted, median(self._ranges))
-        return self._out(self._low, self._turn) >= RETURN_SHARE * wanted
-
-    def _has_overshot(self) -> bool:
-        """Whether a first movement turns out to be the preparation of the real one, which goes the other way."""
-        way_out, way_back = self._out(self._start, self._turn), self._out(self._low, self._turn)
-        return not self._ranges and way_back > OVERSHOOT_SHARE * way_out
-
     def _follow_back(self, here: Mark, return_speed: float) -> list[RepetitionEvent]:
-        if self._out(self._low, here) <= 0.0:
+        if self._way(self._low, here) <= 0.0:
             self._low = here
         self._return_speed = max(self._return_speed, return_speed)
-        slow = return_speed < max(STILL_SPEED_RAD_S, SLOWING_SHARE * self._return_speed)
-        if slow and self._has_overshot():
-            self._sense = -self._sense
-            self._start, self._turn, self._phase, self._dip = self._turn, self._low, "out", None
-            return []
-        if slow and self._has_come_back():
-            return self._complete(here)
-        if slow and self._dip and self._is_like(self._dip):
-            return self._complete_both(here, self._dip)
-        if self._out(self._low, here) > self._turning(self._out(self._low, self._turn)):
+        if return_speed < max(STILL_SPEED_RAD_S, SLOWING_SHARE * self._return_speed):
+            if self._was_preparation():
+                self._sense = -self._sense
+                self._start, self._turn, self._phase, self._dip = self._turn, self._low, "out", None
+                return []
+            if self._has_come_back():
+                return self._complete(here)
+            if self._dip and self._is_like(*self._dip):
+                return self._complete_both(here, *self._dip)
+        if not self._has_come_back() and self._has_turned(self._turn, self._low, here):
             self._phase = "out"
-            self._dip = _Dip(self._start, self._turn, self._low)
-            self._since_dip = here
+            self._dip = self._turn, self._low
+            self._turn_again = here
         return []
 
-    def _is_like(self, dip: _Dip) -> bool:
-        """Whether the movement since the dip went as far out and back as the dip itself."""
-        first_back = self._out(dip.low, dip.turn)
-        way_out, way_back = self._out(dip.low, self._since_dip), self._out(self._low, self._since_dip)
-        return min(way_out, way_back) >= DIP_SHARE * max(first_back, way_out, way_back)
+    def _has_come_back(self) -> bool:
+        wanted = self._way(self._start, self._turn)
+        if self._ranges:
+            wanted = min(wanted, self._usual())
+        return self._way(self._low, self._turn) >= RETURN_SHARE * wanted
 
-    def _complete_both(self, here: Mark, dip: _Dip) -> list[RepetitionEvent]:
+    def _was_preparation(self) -> bool:
+        way_out, way_back = self._way(self._start, self._turn), self._way(self._low, self._turn)
+        return not self._ranges and way_back > OVERSHOOT_SHARE * way_out
+
+    def _is_like(self, turn: Mark, low: Mark) -> bool:
+        """Whether the movement since went as far out and back as the way back from `turn` to `low`."""
+        ways = self._way(low, turn), self._way(low, self._turn_again), self._way(self._low, self._turn_again)
+        return min(ways[1:]) >= ALIKE_SHARE * max(ways)
+
+    def _complete_both(self, here: Mark, turn: Mark, low: Mark) -> list[RepetitionEvent]:
         """What looked like a hesitation was a repetition that had begun from further off: here is its like."""
-        again, low = self._since_dip, self._low
-        self._start, self._turn, self._low = dip.start, dip.turn, dip.low
+        again = low, self._turn_again, self._low
+        self._turn, self._low = turn, low
         events = self._complete(here)
-        self._start, self._turn, self._low = dip.low, again, low
+        self._start, self._turn, self._low = again
         return events + self._complete(here)
 
     def _complete(self, here: Mark) -> list[RepetitionEvent]:
-        duration_s = self._low.time_s - self._start.time_s
-        way_out, way_back = self._out(self._start, self._turn), self._out(self._low, self._turn)
+        lasts_s = self._low.time_s - self._start.time_s
         found = Repetition(
             self._start.time_s,
             self._turn.time_s,
             self._low.time_s,
-            range_from_ways_rad(way_out, way_back, duration_s),
-            range_uncertainty_rad(duration_s, self._unknown_s, self._peak_speed),
+            range_from_ways_rad(
+                self._way(self._start, self._turn), self._way(self._low, self._turn), lasts_s
+            ),
+            range_uncertainty_rad(lasts_s, self._unknown_s, self._peak_speed),
             self._peak_speed,
             self._unknown_s,
         )
-        self._last_end_s = self._low.time_s
-        self._begin_at(self._low)
+        self._last_end_s = found.end_s
         self._standing_s = 0.0
-        if not SHORTEST_S <= duration_s <= LONGEST_S:
+        self._begin_at(self._low)
+        if not SHORTEST_S <= lasts_s <= LONGEST_S:
             return []
         self._ranges.append(found.range_of_motion_rad)
         return [RepetitionEvent("completed", here.time_s, found)]

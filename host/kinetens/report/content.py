@@ -156,7 +156,9 @@ def link_text(analysis: Analysis, link: LinkQuality) -> str:
         said += f" {those} were typically {link.median_delay_ms:.0f} ms old when they arrived."
     if len(link.battery_percent):
         first, last = link.battery_percent[0], link.battery_percent[-1]
-        said += f" The battery went from {first:.0f} % to {last:.0f} %."
+        said += (
+            f" The battery {'stayed at' if first == last else f'went from {first:.0f} % to'} {last:.0f} %."
+        )
     return said
 
 
@@ -170,6 +172,13 @@ def angle_alt(analysis: Analysis) -> str:
     )
     gaps = len(analysis.samples.missing)
     return said + (f"; {_count(gaps, 'part')} not received" if gaps else "") + "."
+
+
+def range_text(analysis: Analysis) -> str:
+    """What the picture of the ranges shows."""
+    said = "How far each repetition went. The whiskers are 95 % intervals"
+    summary = analysis.range_of_motion
+    return f"{said}, the line is the median, {degrees(summary.median_rad):.0f}°." if summary else f"{said}."
 
 
 def range_alt(analysis: Analysis) -> str:

@@ -94,7 +94,7 @@ def _pictures(session: Session, analysis: Analysis) -> list[Picture]:
         pictures.append(
             Picture(
                 "Range of motion",
-                "How far each repetition went. The whiskers are 95 % intervals.",
+                content.range_text(analysis),
                 content.range_alt(analysis),
                 Markup(plots.range_plot(analysis.repetitions)),
             )

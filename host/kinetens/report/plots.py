@@ -22,6 +22,7 @@ QUIET = "#64748b"
 LINE = "#d8dee6"
 MOTION = "#0f766e"
 MOTION_PALE = "#dcefec"
+REPETITION: Any = {"facecolor": MOTION_PALE, "edgecolor": "white", "linewidth": 0.8}
 STIMULATION = "#b45309"
 STIMULATION_PALE = "#fbeedd"
 UNKNOWN = "#e5e7eb"
@@ -32,6 +33,8 @@ Extent = tuple[float, float]
 """Start and end of a session's pictures in s."""
 
 WIDTH_IN = 7.6
+NUMBER_IN = 0.22
+"""Room that a number needs."""
 LEAST_RANGE_DEG = 20.0
 MOST_POINTS = 3000
 """More points than this are thinned to the extremes of as many slices."""
@@ -65,11 +68,11 @@ def angle_plot(analysis: Analysis, extent_s: Extent) -> str:
     with mpl.rc_context(_STYLE):
         figure, (axes,) = _figure(2.7)
         time_s, angle_deg = thinned(analysis.trace_s, np.degrees(analysis.angle_rad))
-        _tint(axes, [(r.start_s, r.end_s) for r in analysis.repetitions], color=MOTION_PALE, linewidth=0)
+        _tint(axes, _spans(analysis.repetitions), **REPETITION)
         gaps = [(gap.start_s, gap.end_s) for gap in analysis.samples.missing]
         _tint(axes, gaps, facecolor=UNKNOWN, hatch="////", edgecolor="#a3acb8", linewidth=0)
         axes.plot(time_s, angle_deg, color=MOTION, linewidth=1.3, solid_joinstyle="round")
-        _number_turns(axes, analysis)
+        _number_turns(axes, analysis, extent_s)
         axes.margins(y=0.16)
         _at_least(axes, LEAST_RANGE_DEG)
         axes.set_ylabel("angle, degrees")
@@ -90,19 +93,9 @@ def range_plot(repetitions: Sequence[Repetition]) -> str:
         )
         median = float(np.median(ranges))
         axes.axhline(median, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-        axes.annotate(
-            f"median {median:.0f}°",
-            (1.0, median),
-            xycoords=("axes fraction", "data"),
-            xytext=(0, 3),
-            textcoords="offset points",
-            ha="right",
-            va="bottom",
-            fontsize=8,
-        )
         axes.set_xlim(0.4, len(repetitions) + 0.6)
         axes.set_ylim(0.0, float(np.max(ranges + errors)) * 1.15)
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=20, integer=True, min_n_ticks=1))
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=25, integer=True, min_n_ticks=1))
         axes.set_xlabel("repetition")
         axes.set_ylabel("range of motion, degrees")
         return _svg(figure, "range")
@@ -118,7 +111,7 @@ def stimulation_plot(
         current_ma = (
             np.array([state.state.level_ua for state in states] + [states[-1].state.level_ua]) / 1000.0
         )
-        _tint(axes, [(r.start_s, r.end_s) for r in repetitions], color=MOTION_PALE, linewidth=0)
+        _tint(axes, _spans(repetitions), **REPETITION)
         axes.fill_between(times_s, current_ma, step="post", color=STIMULATION_PALE, linewidth=0)
         axes.step(times_s, current_ma, where="post", color=STIMULATION, linewidth=1.3)
         axes.set_ylim(0.0, max(1.0, float(np.max(current_ma)) * 1.15))
@@ -128,24 +121,26 @@ def stimulation_plot(
 
 
 def link_plot(link: LinkQuality, extent_s: Extent) -> str:
-    """Samples lost and delay in each second, and the battery, each where it is known."""
+    """Delay and, where there are any, samples lost in each second and the battery."""
     with mpl.rc_context(_STYLE):
-        has_battery = len(link.battery_s) > 0
-        figure, panels = _figure(3.6 if has_battery else 2.6, rows=3 if has_battery else 2)
-        lost, delay = panels[:2]
+        has_losses, has_battery = bool(np.any(link.missing)), len(link.battery_s) > 0
+        rows = 1 + has_losses + has_battery
+        figure, panels = _figure(0.7 + 1.0 * rows, rows)
         edges_s = np.append(link.second_s, link.second_s[-1] + 1.0)
-        lost.stairs(link.missing, edges_s, fill=True, color=WARNING)
-        lost.set_ylim(0.0, max(1.0, float(np.max(link.missing, initial=0.0)) * 1.15))
-        lost.yaxis.set_major_locator(MaxNLocator(nbins=3, integer=True, min_n_ticks=1))
-        lost.set_ylabel("lost samples\na second")
+        if has_losses:
+            panels[0].stairs(link.missing, edges_s, fill=True, color=WARNING)
+            panels[0].set_ylim(0.0, max(1.0, float(np.max(link.missing)) * 1.15))
+            panels[0].yaxis.set_major_locator(MaxNLocator(nbins=3, integer=True, min_n_ticks=1))
+            panels[0].set_ylabel("lost samples\na second")
+        delay = panels[int(has_losses)]
         delay.stairs(link.longest_delay_ms, edges_s, fill=True, color=DELAY_PALE)
         delay.stairs(link.typical_delay_ms, edges_s, color=MOTION, linewidth=1.2, baseline=None)
         delay.set_ylim(0.0, max(10.0, 1.1 * float(np.nanmax(link.longest_delay_ms, initial=0.0))))
         delay.set_ylabel("delay, ms")
         if has_battery:
-            panels[2].step(link.battery_s, link.battery_percent, where="post", color=INK, linewidth=1.2)
-            panels[2].set_ylim(0.0, 105.0)
-            panels[2].set_ylabel("battery, %")
+            panels[-1].step(link.battery_s, link.battery_percent, where="post", color=INK, linewidth=1.2)
+            panels[-1].set_ylim(0.0, 105.0)
+            panels[-1].set_ylabel("battery, %")
         _time_axis(panels[-1], extent_s)
         return _svg(figure, "link")
 
@@ -184,6 +179,10 @@ def _figure(height_in: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
     return figure, panels
 
 
+def _spans(repetitions: Sequence[Repetition]) -> list[tuple[float, float]]:
+    return [(repetition.start_s, repetition.end_s) for repetition in repetitions]
+
+
 def _tint(axes: Axes, spans_s: Sequence[tuple[float, float]], **style: Any) -> None:
     """Colour spans of time over the whole height."""
     if spans_s:
@@ -198,17 +197,19 @@ def _at_least(axes: Axes, height: float) -> None:
     axes.set_ylim(low - missing / 2, high + missing / 2)
 
 
-def _number_turns(axes: Axes, analysis: Analysis) -> None:
+def _number_turns(axes: Axes, analysis: Analysis, extent_s: Extent) -> None:
     """The number of a repetition above its turn; where they would touch, only every second, fifth, …"""
     if not analysis.repetitions:
         return
-    count = len(analysis.repetitions)
-    every = next((n for n in (1, 2, 5, 10, 20, 50, 100) if count / n <= 40), 500)
     turns_s = [repetition.turn_s for repetition in analysis.repetitions]
+    apart_in = (
+        WIDTH_IN * float(np.median(np.diff(turns_s))) / (extent_s[1] - extent_s[0]) if turns_s[1:] else 1.0
+    )
+    every = next((n for n in (1, 2, 5, 10, 20, 50, 100) if n * apart_in > NUMBER_IN), 500)
     angles_deg = np.degrees(np.interp(turns_s, analysis.trace_s, analysis.angle_rad))
     axes.plot(turns_s, angles_deg, "o", color=MOTION, markersize=3.2)
     for number, (turn_s, angle_deg) in enumerate(zip(turns_s, angles_deg.tolist(), strict=True), start=1):
-        if number % every == 0 or count == 1:
+        if number % every == 0:
             axes.annotate(
                 str(number),
                 (turn_s, angle_deg),

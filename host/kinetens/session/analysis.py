@@ -33,9 +33,7 @@ class Analysis:
 
 
 def analyze(session: Session) -> Analysis:
-    """Measure a session as it is measured live: each of its streams by a MovementMeter, in the device's
-    time.
-    """
+    """Measure a session as it is measured live: each stream by a MovementMeter, in the device's time."""
     samples = session.samples()
     repetitions: list[Repetition] = []
     events: list[RepetitionEvent] = []

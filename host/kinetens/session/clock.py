@@ -14,8 +14,7 @@ _LONGEST_DELAY_US = 2e6
 def clock_map(
     exchanges: Sequence[TimeExchange], device_time_us: NDArray[np.int64], received_us: NDArray[np.int64]
 ) -> ClockMap:
-    """The map from the stream's exchanges; without any, from the frame that arrived soonest after its newest
-    sample.
+    """The map from the stream's exchanges; without any, from the frame that arrived soonest.
 
     The latter places everything late by that frame's delay, which nobody knows: its uncertainty is NaN.
 

@@ -1,6 +1,4 @@
-"""Orientation samples out of motion frames, many at once, to the bit as the protocol's own decoder gives
-them.
-"""
+"""Orientation samples out of many motion frames at once, to the bit as the protocol's decoder gives them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

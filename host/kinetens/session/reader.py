@@ -38,6 +38,7 @@ from kinetens.session.statuses import (
     stream_totals,
 )
 
+_TIMES = (("received_us", "frames"), ("time_us", "events"))
 _SQLITE_MAGIC = b"SQLite format 3\0"
 
 
@@ -123,9 +124,7 @@ class Session:
         return read_statuses(self.frames(CONTROL), self.header.host_time_zero_us)
 
     def stimulation(self) -> list[TimedState]:
-        """What the device said of its stimulation: at every change, and five times a second while not
-        idle.
-        """
+        """What the device said of its stimulation: every change, and five a second while not idle."""
         return read_states(self.frames(STIMULATION), self.header.host_time_zero_us)
 
     def frames_sha256(self) -> str:
@@ -137,8 +136,8 @@ class Session:
 
     def duration_s(self) -> float:
         """From the session's creation to the last thing recorded, in s."""
-        latest = "SELECT max(received_us) FROM frames UNION ALL SELECT max(time_us) FROM events"
-        return max((self.host_s(row[0]) for row in self._rows(latest) if row[0] is not None), default=0.0)
+        newest = ("SELECT {} FROM {} ORDER BY number DESC LIMIT 1".format(*of) for of in _TIMES)
+        return max((self.host_s(row[0]) for query in newest for row in self._rows(query)), default=0.0)
 
     def host_s(self, host_us: int) -> float:
         """Seconds since the session was created, from a time of the host's clock."""

@@ -14,9 +14,7 @@ from kinetens.session.records import Frame
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Samples that never arrived: `count` from `first_index` of a stream, and the host time that they
-    cover.
-    """
+    """Samples that never arrived: `count` from `first_index` of a stream, and the host time they cover."""
 
     stream: int
     first_index: int
@@ -27,8 +25,9 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class SampleCounts:
-    """Orientation samples: made by the device, lost inside it, notifications its radio refused (and it
-    retried), never arrived, and arrived later than newer ones.
+    """What became of orientation samples; `refused_by_radio` counts notifications, which were retried.
+
+    `recovered` samples arrived later than newer ones.
     """
 
     produced: int = 0
@@ -161,9 +160,7 @@ def assemble(
 def _gaps(
     stream: int, index: NDArray[np.int64], time_s: NDArray[np.float64], produced: int, period_s: float
 ) -> list[Gap]:
-    """Ranges of 0 … produced - 1 that are not in `index` (sorted), and their times between known
-    neighbours.
-    """
+    """Ranges of 0 … produced - 1 that are not in `index` (sorted), between known neighbours' times."""
     before = np.concatenate(([-1], index))
     after = np.concatenate((index, [produced]))
     first_s = time_s[0] - (index[0] + 1) * period_s

@@ -49,9 +49,7 @@ def read_statuses(frames: Iterable[Frame], host_zero_us: int) -> list[TimedStatu
 
 
 def read_states(frames: Iterable[Frame], host_zero_us: int) -> list[TimedState]:
-    """The states of the stimulation among its channel's frames: every change, and five a second while not
-    idle.
-    """
+    """The stimulation's states among its channel's frames: every change, and five a second while not idle."""
     return [
         TimedState((frame.received_us - host_zero_us) / 1e6, state)
         for frame, state in _events(frames, STATE_EVENT, unpack_state)

@@ -22,9 +22,7 @@ class Problem:
 
 
 def sessions_dir() -> Path:
-    """The folder for sessions unless a command names another: `sessions` in KINETENS_HOME or in the user's
-    data folder.
-    """
+    """Where sessions go unless told otherwise: `sessions` in KINETENS_HOME or the user's data folder."""
     home = os.environ.get("KINETENS_HOME")
     return (Path(home) if home else platformdirs.user_data_path("kinetens", appauthor=False)) / "sessions"
 
@@ -75,9 +73,7 @@ def find_session(wanted: str, folder: Path) -> Path:
 
 
 def list_sessions(folder: Path) -> list[Session | Problem]:
-    """Every session in a folder, oldest first, opened; close them. Files that cannot be opened are in it as
-    Problem.
-    """
+    """Every session in a folder, oldest first: opened (close it), or the Problem that it has."""
     found: list[Session | Problem] = []
     for path in session_paths(folder):
         try:

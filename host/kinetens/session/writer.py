@@ -50,8 +50,7 @@ class SessionWriter:
     def create(
         cls, folder: Path, header: SessionHeader, monotonic_s: Callable[[], float] = time.monotonic
     ) -> "SessionWriter":
-        """Start the file `<header.name>.kinetens` in `folder`, which is made if need be; both for their owner
-        only.
+        """Start the file `<header.name>.kinetens` in `folder`, made if need be; both for their owner only.
 
         Raises:
             OutputNotWritable: the folder cannot be written or the file exists.
@@ -82,9 +81,7 @@ class SessionWriter:
         return writer
 
     def frame(self, channel: str, received_us: int, data: bytes) -> None:
-        """Keep what arrived: `channel` is one of CHANNELS, `received_us` the host's clock, `data` the
-        bytes.
-        """
+        """Keep what arrived: on one of CHANNELS, when by the host's clock, and the bytes."""
         self._append("frames", (_CHANNEL_CODES[channel], received_us, data))
         self.commit_when_due(received_us)
 
@@ -102,9 +99,7 @@ class SessionWriter:
         self.commit()
 
     def commit_when_due(self, now_us: int) -> None:
-        """Commit if half a second of session time (`now_us`, host clock) or of wall time has passed since the
-        last.
-        """
+        """Commit if half a second of session time (`now_us`) or of wall time has passed since the last."""
         self._last_time_us = now_us
         if self._committed_us is None:
             self._committed_us = now_us
@@ -130,9 +125,7 @@ class SessionWriter:
         self._committed_wall_s = self._monotonic_s()
 
     def finish(self, reason: str, time_us: int | None = None) -> None:
-        """End the session with its reason and close the file; `time_us` defaults to the last time handed
-        over.
-        """
+        """End the session with its reason and close the file; `time_us` defaults to the last one known."""
         self.event(self._last_time_us or 0 if time_us is None else time_us, FINISHED, reason)
         self._open = False
         with suppress(
@@ -165,11 +158,11 @@ class SessionWriter:
 
     def _append(self, table: str, values: tuple[Field, ...]) -> None:
         number = self._number + 1
+        self._chain.add(table, number, values)
         try:
             self._database.execute(_INSERT[table], (number, *values))
         except sqlite3.Error as error:
             raise self._failed(error) from error
-        self._chain.add(table, number, values)
         self._number = number
 
     def _failed(self, error: sqlite3.Error) -> OutputNotWritable:

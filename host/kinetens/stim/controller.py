@@ -89,10 +89,11 @@ class StimulationController:
             await self._synchronise()
             await self._configure()
             await self._arm()
-            await self._command(stimulation.START)
             await self._hold()
             return await self._outcome()
         except RequestRefused as error:
+            if self._stopping:
+                return await self._outcome()
             reason = words.refusal(error.reason, error.refusal)
             raise StimulationRefused(f"the device refused: {reason}") from error
         finally:
@@ -161,7 +162,9 @@ class StimulationController:
             raise StimulationRefused(f"not armed: {reason} ({state.impedance_ohm} ohm)")
 
     async def _hold(self) -> None:
-        """The loop: look, decide, renew."""
+        """Start, then the loop: look, decide, renew."""
+        if not self._stopping:
+            await self._command(stimulation.START)
         goal_ua = self.plan.program.current_ua
         step_ua = self.limits[limits.STEP].value
         ends_s = _now_s() + self.plan.minutes * 60

@@ -37,7 +37,47 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 def run(main: Coroutine[Any, Any, T], *, real_time: bool = False) -> T:
-    """Run a coroutine to its end in virtual time, or at the wall clock's pace with `real_time`."""
+    """Run a coroutine to its end in virtual time, or at the wall clock's pace with `real_time`.
+
+    A callback of the loop that fails ends the run with its error: a world that has lost an event means nothing.
+    """
+    failures: list[BaseException] = []
+
+    async def watched() -> T:
+        task = asyncio.current_task()
+
+        def fail(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+            error = context.get("exception")
+            if error is None or "handle" not in context:
+                loop.default_exception_handler(context)
+            else:
+                failures.append(error)
+                assert task is not None
+                task.cancel()
+
+        asyncio.get_running_loop().set_exception_handler(fail)
+        return await main
+
     factory = asyncio.new_event_loop if real_time else VirtualTimeLoop
     with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(main)
+        try:
+            result = runner.run(watched())
+        except BaseException:
+            if failures:
+                raise failures[0] from None
+            raise
+    if failures:
+        raise failures[0]
+    return result
+
+
+def spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Start a task that nobody waits for: its failure is one of the loop's callbacks, which ends the run."""
+    task = asyncio.get_running_loop().create_task(work)
+    task.add_done_callback(_raise_failure)
+    return task
+
+
+def _raise_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        task.result()

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,11 +10,17 @@ from struct import pack, unpack_from
 from typing import Any, Protocol
 
 from kinetens.errors import VirtualDeviceError
-from kinetens.virtual import process
+from kinetens.virtual import clock, process
 from kinetens.virtual.bus import BusError
 from kinetens.virtual.hardware import ENODEV, Hardware
 from kinetens.virtual.peripheral import BluetoothError, Peripheral
-from kinetens.virtual.process import Call, FirmwareEnded, FirmwareHung, FirmwareProcess
+from kinetens.virtual.process import (
+    LONGEST_PAYLOAD,
+    Call,
+    FirmwareEnded,
+    FirmwareHung,
+    FirmwareProcess,
+)
 from kinetens.virtual.radio import Radio
 
 POWER_ON = 1
@@ -83,7 +90,7 @@ class VirtualDevice:
         self._booted_s = 0.0
         self._local_s = 0.0
         self._sleep: _Sleep | None = None
-        self._events: list[bytes] = []
+        self._events: deque[bytes] = deque()
         self._wake: asyncio.TimerHandle | None = None
         self._sensor_wake: asyncio.TimerHandle | None = None
         self._sensor_edge_s = -1.0
@@ -149,7 +156,7 @@ class VirtualDevice:
     def reset(self, cause: int = HARD_RESET) -> None:
         """Reset the chip; it boots again by itself."""
         self.power_off()
-        self._reboot = asyncio.get_running_loop().create_task(self._boot_later(cause))
+        self._reboot = clock.spawn(self._boot_later(cause))
 
     async def hold_button(self, duration_s: float) -> None:
         """Press the device's button for a while."""
@@ -179,7 +186,10 @@ class VirtualDevice:
                 firmware.answer(self.device_time_us(self._local_s), payload)
             while True:
                 call = firmware.next_call()
-                self._local_s += call.busy_us * 1e-6
+                self._local_s += call.busy_us / (1e6 + self.settings.clock_ppm)
+                if self._watchdog_s is not None and self._local_s > self._watchdog_s:
+                    self._starve()
+                    return
                 if call.operation == process.SLEEP:
                     self._fall_asleep(call)
                     return
@@ -191,7 +201,7 @@ class VirtualDevice:
             self._hang()
         except FirmwareEnded as error:
             self.power_off()
-            text = self.log[-1].text if self.log else "it wrote nothing"
+            text = self.log[-1].text.splitlines()[-1] if self.log else "it wrote nothing"
             raise VirtualDeviceError(f"the firmware's process ended by itself: {text}") from error
 
     def _answer(self, firmware: FirmwareProcess, call: Call) -> None:
@@ -243,13 +253,17 @@ class VirtualDevice:
             return
         now_s = self._world.now_s()
         if self._watchdog_s is not None and now_s >= self._watchdog_s - 1e-9:
-            self._log(b"watchdog: the firmware did not feed it", now_s)
-            self.reset(WATCHDOG_RESET)
+            self._starve()
             return
         self._sleep = None
-        payload = b"".join(self._events)
-        self._events.clear()
-        self._serve(payload)
+        self._serve(self._take_events())
+
+    def _take_events(self) -> bytes:
+        """What happened since the firmware last asked, as much of it as one answer takes."""
+        taken = b""
+        while self._events and len(taken) + len(self._events[0]) <= LONGEST_PAYLOAD:
+            taken += self._events.popleft()
+        return taken
 
     def _schedule_sensor(self) -> None:
         """Wake the firmware at the sensor's next interrupt edge."""
@@ -284,7 +298,10 @@ class VirtualDevice:
         if self._watchdog_s is None:
             self.power_off()
             raise VirtualDeviceError("the firmware hangs in an endless loop and started no watchdog")
-        self._log(b"watchdog: the firmware hangs", self._local_s)
+        self._starve()
+
+    def _starve(self) -> None:
+        self._log(b"watchdog: the firmware did not feed it", self._local_s)
         self.reset(WATCHDOG_RESET)
 
     def _feed_watchdog(self, payload: bytes, time_s: float) -> bytes:

@@ -95,8 +95,7 @@ class Hardware:
         if pin == battery["charging_pin"]:
             level = battery["charging_level"] if self.battery.charging else 1 - battery["charging_level"]
         elif pin == self._board["sensor"]["interrupt"]:
-            next_s = self.sensor.next_interrupt_s(time_s)
-            level = 1 if next_s is not None and next_s <= time_s else 0
+            level = int(self.sensor.interrupt_level(time_s))
         else:
             level = self._levels.get(pin, 0)
         return bytes([level])

@@ -6,6 +6,7 @@ Both are pure functions of time, so one seed gives one history whatever the orde
 import csv
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import pairwise
 from math import radians
 
 import numpy as np
@@ -16,8 +17,10 @@ from vqf import offlineVQF  # pyright: ignore[reportUnknownVariableType]
 
 from kinetens.errors import InvalidInput
 from kinetens.motion.quaternion import to_rotation
+from kinetens.virtual.motion_source import STANDARD_GRAVITY_M_S2
 
-GRAVITY_M_S2 = 9.80665
+GRAVITY_M_S2 = STANDARD_GRAVITY_M_S2 * np.array([0.0, 0.0, 1.0])
+"""Specific force at rest, world frame, z up."""
 SHIPPED_RECORDING = "shoulder_abduction.csv"
 SHIPPED_RATE_HZ = 50.0
 SHIPPED_REPETITIONS = 20
@@ -33,6 +36,7 @@ class RecordedMember:
         rate_hz: of the recording.
         start_delay_s: how long the member stands still first.
 
+    The member moves from `start_s` to `end_s`; the recording's first sample is played at `recording_start_s`.
     Before and after, only gravity acts, in the direction it had at the recording's two ends.
     """
 
@@ -49,7 +53,8 @@ class RecordedMember:
         after = _lead(gyr_rad_s[-1], acc_m_s2[-1] - down_to_up[-1], down_to_up[-1], 1.0 / rate_hz)
         played = np.concatenate([before[::-1], np.concatenate([gyr_rad_s, acc_m_s2], axis=1), after])
         self.start_s = start_delay_s
-        self.end_s = start_delay_s + len(played) / rate_hz
+        self.recording_start_s = start_delay_s + len(before) / rate_hz
+        self.end_s = start_delay_s + (len(played) - 1) / rate_hz
         self._curve = CubicSpline(start_delay_s + np.arange(len(played)) / rate_hz, played, bc_type="clamped")
 
     def sample(self, times_s: Samples) -> tuple[Samples, Samples]:
@@ -62,7 +67,7 @@ def _gravity_in_sensor_frame(gyr_rad_s: Samples, acc_m_s2: Samples, rate_hz: flo
     quaternions: Samples = offlineVQF(
         np.ascontiguousarray(gyr_rad_s), np.ascontiguousarray(acc_m_s2), None, 1.0 / rate_hz
     )["quat6D"]
-    return to_rotation(quaternions).inv().apply([0.0, 0.0, GRAVITY_M_S2])
+    return to_rotation(quaternions).inv().apply(GRAVITY_M_S2)
 
 
 def _lead(gyr_rad_s: Samples, moving_m_s2: Samples, gravity_m_s2: Samples, step_s: float) -> Samples:
@@ -71,9 +76,9 @@ def _lead(gyr_rad_s: Samples, moving_m_s2: Samples, gravity_m_s2: Samples, step_
     The rate fades out and gravity turns as the fading rate has it, so that the two never contradict each other.
     """
     rows: list[Samples] = []
-    gravity = gravity_m_s2 * GRAVITY_M_S2 / np.linalg.norm(gravity_m_s2)
+    gravity = gravity_m_s2 * STANDARD_GRAVITY_M_S2 / np.linalg.norm(gravity_m_s2)
     fades = 0.5 + 0.5 * np.cos(np.linspace(0.0, np.pi, round(0.5 / abs(step_s)) + 1))
-    for before, fade in zip(fades, fades[1:], strict=False):
+    for before, fade in pairwise(fades):
         turn = Rotation.from_rotvec(gyr_rad_s * (before + fade) / 2.0 * step_s)
         gravity = turn.inv().apply(gravity)
         rows.append(np.concatenate([gyr_rad_s * fade, gravity + moving_m_s2 * fade]))
@@ -81,7 +86,7 @@ def _lead(gyr_rad_s: Samples, moving_m_s2: Samples, gravity_m_s2: Samples, step_
 
 
 def shipped_member(start_delay_s: float = 3.0) -> RecordedMember:
-    """The member of the shipped recording: 20 repetitions of a shoulder exercise, worn on the wrist (see recordings/)."""
+    """The member of the shipped recording: 20 shoulder abductions, worn on the wrist (recordings/)."""
     gyr_rad_s, acc_m_s2 = read_recording(SHIPPED_RECORDING)
     return RecordedMember(gyr_rad_s, acc_m_s2, SHIPPED_RATE_HZ, start_delay_s)
 
@@ -204,4 +209,4 @@ class GeneratedMember:
             spin, np.cross(spin, position)
         )
         to_sensor = (turn * self._mounting).inv()
-        return to_sensor.apply(spin), to_sensor.apply(linear + [0.0, 0.0, GRAVITY_M_S2])
+        return to_sensor.apply(spin), to_sensor.apply(linear + GRAVITY_M_S2)

@@ -2,12 +2,12 @@
 
 Nothing here knows what the firmware meant: it sees pin levels, converter writes and pulse trains, each with
 the time at which the firmware did it, and works out what current flowed through which load.
-`kinetens.virtual.judge` judges that record.
+`kinetens.virtual.pulse_judge` judges that record.
 
-    pulse pin falls        the flip-flop turns the bridge's polarity; a high level at the reset pin holds it
-    positive high-voltage pin turns the supply is up for high_voltage_hold_ms from then converter (MCP4725)
-    current = code / 4095 x full scale while the pulse pin is high, as far as the voltage reaches senses
-    hold the current and the voltage of the last phase until the next
+    pulse pin falls          the flip-flop turns the bridge; a high level at the reset pin holds it positive
+    high-voltage pin turns   the supply is up for high_voltage_hold_ms from then
+    converter (MCP4725)      code / 4095 x full scale while the pulse pin is high, as far as the voltage reaches
+    senses                   hold current and voltage of the last phase until the next
 """
 
 from array import array

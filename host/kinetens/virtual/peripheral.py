@@ -12,6 +12,7 @@ from bumble.core import UUID
 from bumble.device import AdvertisingType, Connection, Device, DeviceConfiguration
 from bumble.host import Host
 
+from kinetens.virtual import clock
 from kinetens.virtual.radio import Radio
 
 ENOMEM = 12
@@ -110,7 +111,7 @@ class Peripheral:
         if arguments[:1] == b"m":
             self._device.gatt_server.max_mtu = unpack_from("<H", arguments, 1)[0]
         else:
-            self._device.name = arguments[1:].decode()
+            self._device.name = arguments[1:].decode(errors="replace")
 
     def _advertise(self, arguments: bytes) -> None:
         interval_us, length = unpack_from("<IB", arguments)
@@ -216,7 +217,7 @@ class Peripheral:
             loop.call_at(self._outbox[0][0], self._flush)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+        task = clock.spawn(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -36,6 +36,7 @@ EVENT_BLE = 2
 
 _CALL = Struct("<BIH")
 _ANSWER = Struct("<BQH")
+LONGEST_PAYLOAD = 0xFFFF
 _HUNG_S = 20.0
 """Wall time without a call after which the firmware counts as hung; far above any honest work between two calls."""
 
@@ -72,26 +73,32 @@ def find_micropython() -> str:
 
 
 class FirmwareProcess:
-    """One run of the firmware, from boot to reset."""
+    """One run of the firmware, from boot to reset.
+
+    Raises VirtualDeviceError when MicroPython cannot be started.
+    """
 
     def __init__(self, flash: Path, heap_bytes: int, ticks_start_us: int) -> None:
-        calls_read, calls_write = os.pipe()
-        answers_read, answers_write = os.pipe()
         command = [find_micropython(), "-X", f"heapsize={heap_bytes}", str(MACHINE_SIDE / "_start.py")]
-        command += [f"/dev/fd/{calls_write}", f"/dev/fd/{answers_read}", str(flash), str(ticks_start_us)]
+        self._calls, calls_write = os.pipe()
+        answers_read, self._answers = os.pipe()
+        command += [str(calls_write), str(answers_read), str(flash), str(ticks_start_us)]
         # A file, since a pipe that nobody reads would stop the firmware once it is full.
         self._output = tempfile.TemporaryFile()  # noqa: SIM115
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=self._output,
-            stderr=self._output,
-            pass_fds=(calls_write, answers_read),
-        )
-        os.close(calls_write)
-        os.close(answers_read)
-        self._calls = calls_read
-        self._answers = answers_write
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=self._output,
+                stderr=self._output,
+                pass_fds=(calls_write, answers_read),
+            )
+        except (OSError, ValueError) as error:  # ValueError: Windows hands no pipes over
+            self._close()
+            raise VirtualDeviceError(f"MicroPython ({command[0]}) cannot be started: {error}") from error
+        finally:
+            os.close(calls_write)
+            os.close(answers_read)
 
     def next_call(self) -> Call:
         """Wait for the firmware's next call.
@@ -102,19 +109,26 @@ class FirmwareProcess:
         return Call(operation, busy_us, self._read(length) if length else b"")
 
     def answer(self, now_us: int, payload: bytes = b"", errno: int = 0) -> None:
+        """Answer the call that was read last; `payload` is at most LONGEST_PAYLOAD bytes."""
+        data = _ANSWER.pack(errno, now_us, len(payload)) + payload
         # A process that has just ended is noticed by the next read.
         with contextlib.suppress(BrokenPipeError):
-            os.write(self._answers, _ANSWER.pack(errno, now_us, len(payload)) + payload)
+            while data:
+                data = data[os.write(self._answers, data) :]
 
     def end(self) -> str:
         """End the process at once and return what the interpreter itself wrote (its prints come as LOG calls)."""
         self._process.kill()
         self._process.wait()
-        for pipe in (self._calls, self._answers):
-            os.close(pipe)
-        with self._output:
-            self._output.seek(0)
-            return self._output.read().decode(errors="replace")
+        self._output.seek(0)
+        written = self._output.read().decode(errors="replace")
+        self._close()
+        return written
+
+    def _close(self) -> None:
+        os.close(self._calls)
+        os.close(self._answers)
+        self._output.close()
 
     def _read(self, count: int) -> bytes:
         data = b""

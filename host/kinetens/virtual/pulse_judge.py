@@ -19,7 +19,10 @@ _QUIET_S = 0.1
 """After so long without a pulse the series capacitor has given back what an interrupted pulse left."""
 _CURRENT_TOLERANCE_A = 20e-6
 """The converter's step, and rounding."""
+_SLEW_TOLERANCE_A = 150e-6
+"""The device moves the amplitude every 50 ms."""
 _CHARGE_TOLERANCE_C = 1e-9
+_BIN_S = 0.05
 _MOST_REPORTED = 3
 """Violations of one kind that are told one by one."""
 
@@ -153,43 +156,34 @@ def _each_second(phases: _Phases, values: Mapping[int, int], pad_area_mm2: int) 
 
 
 def _rises(phases: _Phases, values: Mapping[int, int]) -> list[str]:
-    """A phase may be one step above the strongest of the 1.1 s before it, and the slew above those of a
-    second ago.
-
-    The slowest train has a pulse a second. The contact pulses count as the step from zero that they are.
+    """A phase may be a step above the strongest of the last 1.1 s (the slowest train has a pulse a second), and
+    no higher than the slew leads to from what flowed one to two seconds ago, or from zero a second ago.
     """
-    step_a = max(values[limits.STEP], limits.TEST_CURRENT_UA) / 1e6
-    slew_a = values[limits.SLEW] / 1e6
-    now_a = phases.current_a
-    recent_a = _strongest(phases, 1.1, 0.0)
-    earlier_a = _strongest(phases, 2.1, 1.0)
-    rise_a = now_a - recent_a
-    fast_a = now_a - earlier_a
+    step_a = max(values[limits.STEP], limits.TEST_CURRENT_UA) / 1e6  # the contact pulses are such a step
+    slew_a_per_s = values[limits.SLEW] / 1e6
+    slope_a = slew_a_per_s * phases.time_s
+    recent_a = np.maximum(_strongest(phases.time_s, phases.current_a, 0.0, 1.1), 0.0)
+    earlier_a = _strongest(phases.time_s, phases.current_a - slope_a, 1.0, 2.1) + slope_a
+    rise_a = phases.current_a - recent_a
+    fast_a = phases.current_a - np.maximum(earlier_a, slew_a_per_s)
     return [
         *_told(phases.time_s, rise_a, step_a, 1e3, "rise in one step", "mA", _CURRENT_TOLERANCE_A),
-        *_told(phases.time_s, fast_a, slew_a * 2.1, 1e3, "rise within 2.1 s", "mA", _CURRENT_TOLERANCE_A),
+        *_told(phases.time_s, fast_a, 0.0, 1e3, "rise beyond the slew", "mA", _SLEW_TOLERANCE_A),
     ]
 
 
-def _strongest(phases: _Phases, from_s: float, to_s: float) -> Floats:
-    """For each phase, the strongest current from from_s to to_s before it; 0 without any. In bins of 50
-    ms.
-    """
-    bin_s = 0.05
-    first_s = phases.time_s[0]
-    bins = ((phases.time_s - first_s) / bin_s).astype(np.int64)
-    strongest = np.zeros(int(bins[-1]) + 1)
-    np.maximum.at(strongest, bins, phases.current_a)
-    far, near = round(from_s / bin_s), max(round(to_s / bin_s), 1)
-    rolled = np.zeros_like(strongest)
-    for shift in range(near, far + 1):
-        if shift < strongest.size:
-            np.maximum(rolled[shift:], strongest[:-shift], out=rolled[shift:])
+def _strongest(time_s: Floats, value: Floats, from_s: float, to_s: float) -> Floats:
+    """For each phase, the greatest value of those from_s to to_s before it (to a bin of 50 ms); -inf without any."""
+    bins = ((time_s - time_s[0]) / _BIN_S).astype(np.int64)
+    strongest = np.full(int(bins[-1]) + 1, -inf)
+    np.maximum.at(strongest, bins, value)
+    rolled = np.full_like(strongest, -inf)
+    for shift in range(max(round(from_s / _BIN_S) - 1, 1), min(round(to_s / _BIN_S) + 1, strongest.size)):
+        np.maximum(rolled[shift:], strongest[:-shift], out=rolled[shift:])
     result = rolled[bins]
-    if to_s == 0.0:
-        previous = np.concatenate(([0.0], phases.current_a[:-1]))
+    if from_s == 0.0:
         same_bin = np.diff(bins, prepend=-1) == 0
-        result = np.maximum(result, np.where(same_bin, previous, 0.0))
+        result = np.maximum(result, np.where(same_bin, np.roll(value, 1), -inf))
     return result
 
 

@@ -17,6 +17,7 @@ from bumble import core, hci, ll
 from bumble.controller import Connection, Controller
 from bumble.link import LocalLink
 
+_L2CAP_HEADER_BYTES = 4
 _ATT_CHANNEL = 4
 _NOTIFICATION = 0x1B
 _ACL_BYTES = 251
@@ -64,9 +65,11 @@ class _Pipe:
 
     sender: Controller
     receiver: Controller
-    source: hci.Address
-    waiting: deque[tuple[bytes, float]] = field(default_factory=deque[tuple[bytes, float]])
+    connection: Connection
+    """As the sender sees it."""
+    waiting: deque[bytes] = field(default_factory=deque[bytes])
     event_scheduled: bool = False
+    is_cut: bool = False
 
 
 class Radio(LocalLink):
@@ -76,7 +79,9 @@ class Radio(LocalLink):
         super().__init__()  # type: ignore[no-untyped-call]
         self.controllers = _InOrder()
         self.conditions = conditions
-        self.notifications_lost = 0
+        self.lost: list[bytes] = []
+        """The notifications that were lost, each an ATT PDU."""
+        self._stalled_until_s = 0.0
         self._rng = rng
         self._pipes: dict[tuple[Controller, hci.Address], _Pipe] = {}
 
@@ -94,6 +99,8 @@ class Radio(LocalLink):
     def silence(self, controller: Controller) -> None:
         """Take a controller off the air without a goodbye; its peers notice after the supervision timeout."""
         self.remove_controller(controller)
+        for advertiser in (controller.le_legacy_advertiser, *controller.advertising_sets.values()):
+            advertiser.stop()
         for key in [key for key, pipe in self._pipes.items() if controller in (pipe.sender, pipe.receiver)]:
             del self._pipes[key]
         for connection in list(controller.le_connections.values()):
@@ -107,8 +114,19 @@ class Radio(LocalLink):
         for one, other in ((first, second), (second, first)):
             for connection in list(one.le_connections.values()):
                 if connection.peer_address in {c.self_address for c in other.le_connections.values()}:
-                    self._pipes.pop((one, connection.peer_address), None)
+                    self._pipe(one, other, connection).is_cut = True
                     self._after(self.conditions.supervision_timeout_s, _lose_silently(one, connection))
+
+    def stall(self, duration_s: float) -> None:
+        """Let no data through for a time shorter than the supervision timeout; it waits."""
+        self._stalled_until_s = asyncio.get_running_loop().time() + duration_s
+
+    def send_ll_control_pdu(
+        self, sender_address: hci.Address, receiver_address: hci.Address, packet: ll.ControlPdu
+    ) -> None:
+        """What is sent to a controller that is gone is lost (Bumble raises an error)."""
+        if self.find_le_controller(receiver_address) is not None:
+            super().send_ll_control_pdu(sender_address, receiver_address, packet)
 
     def send_advertising_pdu(self, sender_controller: Controller, packet: ll.AdvertisingPdu) -> None:
         """Bumble's controller answers no scan requests: the scan response travels with the advertisement."""
@@ -133,32 +151,40 @@ class Radio(LocalLink):
         receiver = self.find_le_controller(destination_address)
         if connection is None or receiver is None:
             return
-        key = (sender_controller, destination_address)
-        pipe = self._pipes.get(key)
-        if pipe is None or pipe.receiver is not receiver:
-            pipe = self._pipes[key] = _Pipe(sender_controller, receiver, connection.self_address)
-        pipe.waiting.append((data, asyncio.get_running_loop().time()))
+        pipe = self._pipe(sender_controller, receiver, connection)
+        pipe.waiting.append(data)
         self._schedule(pipe)
 
+    def _pipe(self, sender: Controller, receiver: Controller, connection: Connection) -> _Pipe:
+        key = (sender, connection.peer_address)
+        pipe = self._pipes.get(key)
+        if pipe is None or pipe.receiver is not receiver or pipe.connection is not connection:
+            pipe = self._pipes[key] = _Pipe(sender, receiver, connection)
+        return pipe
+
     def _schedule(self, pipe: _Pipe) -> None:
-        if pipe.event_scheduled or not pipe.waiting:
+        if pipe.event_scheduled or pipe.is_cut or not pipe.waiting:
             return
         pipe.event_scheduled = True
         loop = asyncio.get_running_loop()
         interval_s = self.conditions.interval_s
-        next_event = math.floor(loop.time() / interval_s + 1e-6) + 1
+        next_event = math.floor(max(loop.time(), self._stalled_until_s) / interval_s + 1e-6) + 1
         loop.call_at(next_event * interval_s, self._connection_event, pipe)
 
     def _connection_event(self, pipe: _Pipe) -> None:
         pipe.event_scheduled = False
-        if pipe.receiver not in self.controllers or pipe.sender not in self.controllers:
+        if pipe.receiver not in self.controllers or pipe.sender not in self.controllers or pipe.is_cut:
             return
+        if asyncio.get_running_loop().time() < self._stalled_until_s:
+            self._schedule(pipe)
+            return
+        source = pipe.connection.self_address
         for _ in range(min(self.conditions.packets_per_event, len(pipe.waiting))):
-            data, _ = pipe.waiting.popleft()
+            data = pipe.waiting.popleft()
             if _is_notification(data) and self._rng.random() < self.conditions.loss:
-                self.notifications_lost += 1
-            elif pipe.source in pipe.receiver.le_connections:
-                pipe.receiver.on_link_acl_data(pipe.source, core.PhysicalTransport.LE, data)
+                self.lost.append(data[_L2CAP_HEADER_BYTES:])
+            elif source in pipe.receiver.le_connections:
+                pipe.receiver.on_link_acl_data(source, core.PhysicalTransport.LE, data)
         self._schedule(pipe)
 
     def _after(self, delay_s: float, action: Callable[[], None]) -> None:
@@ -166,7 +192,11 @@ class Radio(LocalLink):
 
 
 def _is_notification(data: bytes) -> bool:
-    return len(data) > 4 and int.from_bytes(data[2:4], "little") == _ATT_CHANNEL and data[4] == _NOTIFICATION
+    return (
+        len(data) > _L2CAP_HEADER_BYTES
+        and int.from_bytes(data[2:4], "little") == _ATT_CHANNEL
+        and data[_L2CAP_HEADER_BYTES] == _NOTIFICATION
+    )
 
 
 def _lose_silently(controller: Controller, connection: Connection) -> Callable[[], None]:

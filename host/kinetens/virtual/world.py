@@ -5,7 +5,7 @@ import json
 import random
 import tempfile
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -76,7 +76,8 @@ class World:
         if options.protocol_major is not None:
             claim_protocol(flash, options.protocol_major)
         board = json.loads((flash / "board.json").read_text())
-        stage = OutputStage(board["stimulation"], options.load or SKIN)
+        wiring = board.get("stimulation")
+        stage = OutputStage(wiring, options.load or SKIN) if wiring else None
         sensor = Lsm6dsoxModel(motion, np.random.default_rng(rng.getrandbits(64)))
         clock_ppm = rng.uniform(-CLOCK_SPREAD_PPM, CLOCK_SPREAD_PPM)
         settings = DeviceSettings(
@@ -98,9 +99,11 @@ class World:
         self._hosts += 1
         address = _HOST_ADDRESS % self._hosts
         controller = self.radio.controller(f"host {self._hosts}", address)
-        async with bumble_adapter(controller, controller, address) as adapter:
-            yield adapter
-        self.radio.silence(controller)
+        try:
+            async with bumble_adapter(controller, controller, address) as adapter:
+                yield adapter
+        finally:
+            self.radio.silence(controller)
 
     async def __aenter__(self) -> Self:
         return self
@@ -108,9 +111,10 @@ class World:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for device in self.devices:
-            device.power_off()
-        self._temporary.cleanup()
+        with ExitStack() as ending:
+            ending.callback(self._temporary.cleanup)
+            for device in self.devices:
+                ending.callback(device.power_off)
 
 
 def _static_address(unique_id: bytes) -> str:

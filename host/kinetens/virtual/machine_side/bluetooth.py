@@ -28,6 +28,9 @@ _IRQ_GATTS_WRITE = 3
 _IRQ_MTU_EXCHANGED = 21
 
 
+_LONGEST_WRITE = 20  # what exceeds a characteristic's buffer is cut off, as NimBLE does
+
+
 class UUID:
     def __init__(self, value):
         self.text = "%04x" % value if isinstance(value, int) else value
@@ -43,6 +46,7 @@ class BLE:
     def __init__(self):
         self._irq = None
         self._values = {}
+        self._longest = {}
         self._mtu = 23
         _world.on_event(_world.EVENT_BLE, self._event)
 
@@ -107,13 +111,13 @@ class BLE:
         self._call(_NOTIFY, pack("<HH", connection, handle) + bytes(payload))
 
     def gatts_set_buffer(self, handle, length, append=False):
-        pass
+        self._longest[handle] = length
 
     def _event(self, payload):
         event = payload[0]
         if event == _IRQ_GATTS_WRITE:
             connection, handle = unpack_from("<HH", payload, 1)
-            self._values[handle] = bytes(payload[5:])
+            self._values[handle] = bytes(payload[5 : 5 + self._longest.get(handle, _LONGEST_WRITE)])
             data = (connection, handle)
         elif event == _IRQ_MTU_EXCHANGED:
             data = unpack_from("<HH", payload, 1)

@@ -1,0 +1,215 @@
+"""The exercises there are: those built in, and the therapist's own.
+
+An exercise is a TOML file `<slug>.toml`, in this package's `exercises` or in the own folder; docs/exercises.md
+describes it. Own exercises add to the library and never replace what is built in.
+"""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from pydantic import ValidationError
+
+from kinetens.errors import InvalidInput
+from kinetens.program.exercise import SLUG, Exercise
+
+SUFFIX = ".toml"
+_BUILT_IN = Path(__file__).resolve().parent / "exercises"
+
+
+class ExerciseInvalid(InvalidInput):
+    """An exercise's file is not one. `problems` are all sentences, each naming key and line where there is one."""
+
+    def __init__(self, path: Path, problems: Iterable[str]) -> None:
+        self.path = path
+        self.problems = tuple(problems)
+        more = len(self.problems) - 1
+        also = f"; and {more} more: see kinetens exercises check {path}" if more else ""
+        super().__init__(f"{path}: {self.problems[0]}{also}")
+
+
+class ExerciseNotFound(InvalidInput):
+    """No exercise has this slug or name. Its message suggests near ones."""
+
+
+def own_exercises_dir() -> Path:
+    """The therapist's own folder: `exercises` in KINETENS_HOME or in the user's data folder."""
+    home = os.environ.get("KINETENS_HOME")
+    return (Path(home) if home else platformdirs.user_data_path("kinetens", appauthor=False)) / "exercises"
+
+
+def library() -> dict[str, Exercise]:
+    """All exercises by slug, in the order of their slugs.
+
+    Raises:
+        ExerciseInvalid: an own exercise is wrong, has a built-in one's name, or names a variant that does not exist.
+    """
+    exercises = dict(_built_in())
+    own = [(path, load_exercise(path)) for path in _files(own_exercises_dir())]
+    for path, exercise in own:
+        if problems := clashes(exercise, exercises.values()):
+            raise ExerciseInvalid(path, problems)
+        exercises[exercise.slug] = exercise
+    for path, exercise in own:
+        if problems := missing_variants(exercise, exercises):
+            raise ExerciseInvalid(path, problems)
+    return dict(sorted(exercises.items()))
+
+
+def load_exercise(path: Path) -> Exercise:
+    """Read one exercise. Whether its variants exist is not looked at; `library` and `check_exercises` do.
+
+    Raises:
+        ExerciseInvalid: the file cannot be read or is not an exercise.
+    """
+    if path.suffix != SUFFIX or not SLUG.fullmatch(path.stem):
+        raise ExerciseInvalid(
+            path, ["the file's name is the exercise's: small letters, digits and hyphens, then .toml"]
+        )
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        content = tomllib.loads(text)
+    except OSError as error:
+        raise ExerciseInvalid(path, [f"cannot be read: {(error.strerror or str(error)).lower()}"]) from error
+    except UnicodeDecodeError as error:
+        raise ExerciseInvalid(path, ["is not text in UTF-8; save it as UTF-8"]) from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ExerciseInvalid(path, [f"is not TOML: {str(error)[:1].lower()}{str(error)[1:]}"]) from error
+    if "slug" in content:
+        where = _line(text, ("slug",))
+        raise ExerciseInvalid(path, [f"slug{where} is the file's name, '{path.stem}'; remove the key"])
+    try:
+        return Exercise.model_validate({**content, "slug": path.stem})
+    except ValidationError as error:
+        problems = [_problem(details, text) for details in error.errors(include_url=False)]
+        raise ExerciseInvalid(path, problems) from error
+
+
+def check_exercises(paths: Iterable[Path]) -> dict[Path, Exercise | ExerciseInvalid]:
+    """Check files as if they were in the own folder together, beside what is there already."""
+    results: dict[Path, Exercise | ExerciseInvalid] = {}
+    for path in paths:
+        try:
+            results[path] = load_exercise(path)
+        except ExerciseInvalid as error:
+            results[path] = error
+    known = {*_built_in(), *(path.stem for path in _files(own_exercises_dir())), *(path.stem for path in results)}
+    taken = list(_built_in().values())
+    for path, found in results.items():
+        if isinstance(found, ExerciseInvalid):
+            continue
+        others = [] if path.resolve().parent == _BUILT_IN else taken
+        if problems := [*clashes(found, others), *missing_variants(found, known)]:
+            results[path] = ExerciseInvalid(path, problems)
+        taken.append(found)
+    return results
+
+
+def find_exercise(text: str) -> Exercise:
+    """The exercise with this slug, name or alias; case, spaces, hyphens and underscores do not matter.
+
+    Raises:
+        ExerciseNotFound: there is none; near ones are suggested.
+        ExerciseInvalid: as `library`.
+    """
+    exercises = library()
+    by_name = {name: one for one in exercises.values() for name in _names(one)}
+    wanted = _plain(text)
+    if wanted in by_name:
+        return by_name[wanted]
+    near = difflib.get_close_matches(wanted, by_name, n=3)
+    containing = [name for name in by_name if wanted and wanted in name]
+    suggested = list(dict.fromkeys(by_name[name].slug for name in [*near, *containing]))[:4]
+    hint = f"; did you mean {' or '.join(suggested)}?" if suggested else ";"
+    raise ExerciseNotFound(f"there is no exercise '{text}'{hint} kinetens exercises list shows all")
+
+
+def clashes(exercise: Exercise, others: Iterable[Exercise]) -> list[str]:
+    """Sentences on slug, name and aliases that another exercise has already."""
+    taken = {name: other.slug for other in others for name in _names(other)}
+    return [
+        f"'{name}' is the exercise {taken[name]} already; choose another name or remove this file"
+        for name in _names(exercise)
+        if name in taken
+    ][:1]
+
+
+def missing_variants(exercise: Exercise, known: Iterable[str]) -> list[str]:
+    """Sentences on easier and harder exercises that do not exist."""
+    known = list(known)
+    problems: list[str] = []
+    for slug in exercise.variants:
+        if slug not in known:
+            near = difflib.get_close_matches(slug, known, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else "words with a space between are taken as text"
+            problems.append(f"variant '{slug}' is no exercise; {hint}")
+    return problems
+
+
+@cache
+def _built_in() -> Mapping[str, Exercise]:
+    return {path.stem: load_exercise(path) for path in _files(_BUILT_IN)}
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"*{SUFFIX}"))
+
+
+def _names(exercise: Exercise) -> list[str]:
+    return list(dict.fromkeys(_plain(name) for name in (exercise.slug, exercise.name, *exercise.aliases)))
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]+", "-", name.strip().casefold())
+
+
+def _problem(details: Any, text: str) -> str:
+    """One of pydantic's errors as a sentence."""
+    context: dict[str, Any] = details.get("ctx", {})
+    location: tuple[str | int, ...] = details["loc"]
+    if details["type"] == "relation":
+        below = (int(part) if part.isdigit() else part for part in str(context["key"]).split("."))
+        location = (*location, *below)
+    key = ".".join(str(part + 1 if isinstance(part, int) else part) for part in location)
+    match details["type"]:
+        case "missing":
+            return f"{key} is missing{_line(text, location[:-1])}; add it"
+        case "extra_forbidden":
+            return f"{key}{_line(text, location)} is not a key of an exercise; remove it, or mend its spelling"
+        case "literal_error":
+            said = f"is '{details['input']}'; it can be {context['expected']}".replace(" or ", ", ")
+        case "relation":
+            said = context["why"]
+        case _:
+            said = details["msg"].replace("Input should", "should", 1)
+    return f"{key}{_line(text, location)}: {said}"
+
+
+def _line(text: str, location: tuple[str | int, ...]) -> str:
+    """` (line 12)` of a key in a TOML text, as near as a look at the lines tells; "" where it is not found."""
+    lines = text.splitlines()
+    start = end = 0
+    parts = list(location)
+    while len(parts) > 1 and isinstance(parts[0], str):
+        headers = [n for n, line in enumerate(lines) if re.match(rf"\s*\[+\s*{re.escape(parts[0])}\s*\]", line)]
+        index = parts[1] if isinstance(parts[1], int) else 0
+        if index >= len(headers):
+            break
+        start = headers[index] + 1
+        end = start
+        parts = parts[2:] if isinstance(parts[1], int) else parts[1:]
+    for number in range(start, len(lines)):
+        if start and lines[number].lstrip().startswith("["):
+            break
+        if parts and re.match(rf"\s*{re.escape(str(parts[0]))}\s*=", lines[number]):
+            return f" (line {number + 1})"
+    if parts and not start:
+        header = rf"\s*\[+\s*{re.escape(str(parts[0]))}\s*\]"
+        end = next((n + 1 for n, line in enumerate(lines) if re.match(header, line)), 0)
+    return f" (line {end})" if end else ""
