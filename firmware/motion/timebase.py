@@ -1,7 +1,7 @@
 """The device time of sensor samples: the sensor's clock followed by a slow second-order loop.
 
 When a batch has emptied the FIFO its newest sample is at most one period old, and the batches with the youngest one
-show the sensor's clock best. So once a second the smallest age seen corrects the time of the newest sample and the period.
+show the sensor's clock best. So once a second the smallest age seen corrects the newest sample's time and the period.
 Everything is integer and allocates nothing.
 """
 

@@ -1,3 +1,4 @@
+# pyright: basic, reportAttributeAccessIssue=false, reportOptionalMemberAccess=false, reportArgumentType=false
 """Runs on MicroPython and on CPython alike: one stimulation session on stub drivers, printed step by step.
 
 Arguments: the folders of firmware and protocol. test_stim_micropython.py compares what both print.

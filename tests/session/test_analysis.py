@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kinetens.device.decode import decode_frames
 from kinetens.motion.measurement import MovementMeter
 from kinetens.session import Session
 from kinetens.session.analysis import Analysis, analyze
-from kinetens.session.decode import decode_frames
 from kinetens.session.documents import analysis_document
 from tests.session import made
 

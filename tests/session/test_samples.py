@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinetens.device.clock import TimeExchange
+from kinetens.device.decode import decode_frames
 from kinetens.session import Session
-from kinetens.session.decode import decode_frames
 from kinetens.session.records import Frame
 from kinetens.session.samples import SampleCounts, Samples, StreamTotals, assemble
 from kinetens_protocol import control, messages, motion

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.status import Status
 
 from kinetens.cli.common import json_option, print_json
+from kinetens.cli.finite import FiniteRange
 from kinetens.session.recorder import Recorder
 from kinetens.virtual.demonstration import Demonstration, Watcher, demonstrate
 from kinetens.virtual.simulation import SimulationOptions
@@ -25,11 +26,9 @@ from kinetens.virtual.simulation import SimulationOptions
 @click.option(
     "--repetitions", type=click.IntRange(1, 500), help="Generated motion: how many  [default: a recording]"
 )
+@click.option("--range-deg", type=FiniteRange(5, 170), help="Generated motion: range of each repetition.")
 @click.option(
-    "--range-deg", type=click.FloatRange(5, 170), help="Generated motion: range of each repetition."
-)
-@click.option(
-    "--loss", type=click.FloatRange(0, 1, max_open=True), default=0.0, help="Share of notifications lost."
+    "--loss", type=FiniteRange(0, 1, max_open=True), default=0.0, help="Share of notifications lost."
 )
 @click.option("--real-time", is_flag=True, help="At the wall clock's pace, to watch it.")
 @json_option
@@ -46,7 +45,7 @@ def demo(
 
     Example:  kinetens demo --repetitions 12 --range-deg 60 --out /tmp/demo
     """
-    options = SimulationOptions(
+    options = SimulationOptions.of(
         seed=seed, repetitions=repetitions, range_deg=range_deg, loss=loss, real_time=real_time
     )
     console = Console(stderr=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 import rich_click as click
 
-from kinetens.cli.common import json_option, print_json, print_table
+from kinetens.cli.common import json_option, print_facts, print_json
 from kinetens.cli.connection import Reach, run_with
 from kinetens.device.discovery import find
 from kinetens.device.link import connect
@@ -26,9 +26,7 @@ def info(device: str, as_json: bool) -> None:
     if as_json:
         print_json(described)
     else:
-        print_table(
-            ("", ""), [(name.replace("_", " "), _in_words(value)) for name, value in described.items()]
-        )
+        print_facts([(name.replace("_", " "), _in_words(value)) for name, value in described.items()])
 
 
 async def _ask(reach: Reach) -> dict[str, Any]:

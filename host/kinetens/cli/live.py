@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Callable, Generator
@@ -111,7 +112,8 @@ def ends_cleanly(request: EndRequest) -> Generator[None]:
 @contextmanager
 def keys(pressed: Callable[[str], None]) -> Generator[None]:
     """Have `pressed` called for each key on a terminal, at once and without Enter; elsewhere do nothing."""
-    if not sys.stdin.isatty() or sys.platform == "win32":
+    # stdin is None in a process that was started without one.
+    if sys.platform == "win32" or sys.stdin is None or not sys.stdin.isatty():  # pyright: ignore[reportUnnecessaryComparison]
         yield
         return
     import termios
@@ -120,9 +122,18 @@ def keys(pressed: Callable[[str], None]) -> Generator[None]:
     loop = asyncio.get_running_loop()
     descriptor = sys.stdin.fileno()
     before = termios.tcgetattr(descriptor)
-    tty.setcbreak(descriptor)
-    loop.add_reader(descriptor, lambda: pressed(sys.stdin.read(1)))
+
+    def read() -> None:
+        # Not sys.stdin.read: it would keep keys that came together back until the next one.
+        typed = os.read(descriptor, 64)
+        if not typed:
+            loop.remove_reader(descriptor)
+        for key in typed.decode(errors="replace"):
+            pressed(key)
+
     try:
+        tty.setcbreak(descriptor)
+        loop.add_reader(descriptor, read)
         yield
     finally:
         loop.remove_reader(descriptor)

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from kinetens.cli.common import json_option, print_json
 from kinetens.cli.connection import Reach, run_with
+from kinetens.cli.finite import FiniteRange
 from kinetens.cli.live import EndRequest, LiveView, ends_cleanly, keys
 from kinetens.device.discovery import find
 from kinetens.device.link import Frame, connect
@@ -31,7 +32,7 @@ _AFTER_S = 2.0
 @click.option("--side", type=click.Choice(["left", "right"]), help="Which side of the body.")
 @click.option("--placement", default="", help="Where the sensor is strapped, such as wrist or shank.")
 @click.option("--repetitions", type=click.IntRange(1), help="End after so many repetitions.")
-@click.option("--seconds", type=click.FloatRange(1), help="End after so many seconds.")
+@click.option("--seconds", type=FiniteRange(1), help="End after so many seconds.")
 @click.option(
     "--rate",
     type=click.Choice([str(rate) for rate in control.RATES_HZ]),

@@ -4,16 +4,18 @@ import rich_click as click
 
 from kinetens.cli.common import json_option, print_json, print_table
 from kinetens.cli.connection import Reach, run_with
+from kinetens.cli.finite import FiniteRange
 from kinetens.device.discovery import SCAN_S, Found
 from kinetens.device.discovery import scan as listen
 from kinetens.device.url import DeviceUrl
+from kinetens.errors import InvalidInput
 
 
 @click.command()
 @click.argument("adapter", default="", metavar="[sim:]")
 @click.option(
     "--seconds",
-    type=click.FloatRange(0.5, 120),
+    type=FiniteRange(0.5, 120),
     default=SCAN_S,
     show_default=True,
     help="How long to listen.",
@@ -25,6 +27,8 @@ def scan(adapter: str, seconds: float, as_json: bool) -> None:
     Example:  kinetens scan --seconds 5
     """
     url = DeviceUrl.parse(adapter)
+    if url.target:
+        raise InvalidInput(f"scan looks for all devices, not for '{url.target}'; see kinetens info --help")
 
     async def work(reach: Reach) -> list[Found]:
         return await listen(reach.adapter, seconds)

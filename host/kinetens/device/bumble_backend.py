@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from bleak.args import SizedBuffer
@@ -42,9 +42,12 @@ async def bumble_adapter(source: Any, sink: Any, address: str) -> AsyncGenerator
     class Client(BumbleClient):
         central = device
 
-    yield Adapter("Bumble", Scanner, Client)
-    for connection in list(device.connections.values()):
-        await connection.disconnect()
+    try:
+        yield Adapter("Bumble", Scanner, Client)
+    finally:
+        for connection in list(device.connections.values()):
+            with suppress(BaseBumbleError):
+                await connection.disconnect()
 
 
 class BumbleScanner(BaseBleakScanner):
@@ -145,14 +148,15 @@ class BumbleClient(BaseBleakClient):
             self.services = self._services(self._peer)
             if pair:
                 await self.pair()
-        except BleakError:
+        except BaseException:  # one that is cancelled must not leave a connection behind either
             await self.disconnect()
             raise
 
     async def disconnect(self) -> None:
         if self._connection is not None:
             connection, self._connection = self._connection, None
-            await connection.disconnect()
+            with suppress(BaseBumbleError):  # it has ended meanwhile
+                await connection.disconnect()
 
     async def pair(self, *_arguments: Any, **_keywords: Any) -> None:
         await self._attempt(self._live()[0].pair())

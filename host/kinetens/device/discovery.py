@@ -79,9 +79,10 @@ async def find(adapter: Adapter, wanted: str, duration_s: float = SCAN_S) -> Fou
     matching = [found for found in seen if not wanted or _is(found, wanted)]
     if len(matching) == 1:
         return matching[0]
-    heard = ", ".join(f"{found.name} ({found.rssi_dbm} dBm)" for found in seen) or "nothing"
     if len(matching) > 1:
-        raise DeviceNotFound(f"more than one device is near: {heard}; say which")
+        which = ", ".join(f"{found.name} ({found.address}, {found.rssi_dbm} dBm)" for found in matching)
+        raise DeviceNotFound(f"more than one device is near: {which}; say which by its name or address")
+    heard = ", ".join(f"{found.name} ({found.rssi_dbm} dBm)" for found in seen) or "nothing"
     raise DeviceNotFound(
         f"no device '{wanted or 'of any name'}' in {duration_s:g} s; heard: {heard}; "
         "is it charged, switched on and not connected elsewhere?"

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from bleak import BleakClient
-from bleak.exc import BleakError
+from bleak.exc import BleakCharacteristicNotFoundError, BleakError
 
 import kinetens_protocol as protocol
 from kinetens.device.adapter import Adapter
@@ -16,6 +16,7 @@ from kinetens.device.discovery import Found
 from kinetens.errors import BluetoothUnavailable, LinkLost, ProtocolMismatch, RequestRefused, RequestTimeout
 from kinetens_protocol import ProtocolError, control, messages, uuids
 
+T = TypeVar("T")
 Channel = Literal["motion", "raw", "control", "stimulation"]
 
 _CHANNELS: dict[Channel, str] = {
@@ -68,7 +69,8 @@ class Link:
     async def request(self, channel: Channel, operation: int, payload: bytes = b"") -> bytes:
         """Ask and return the answer's payload. Repeats the same request when no answer comes.
 
-        Raises RequestRefused (with the device's reason), RequestTimeout, LinkLost.
+        Raises RequestRefused (with the device's reason), RequestTimeout, LinkLost. The methods below ask with it, and
+        raise ProtocolMismatch too, for an answer that cannot be read.
         """
         async with self._turns[channel]:
             self._identifiers[channel] = self._identifiers[channel] % _LONGEST_IDENTIFIER + 1
@@ -87,28 +89,35 @@ class Link:
         """One four-timestamp exchange. Raises as `request` does."""
         sent_us = self.now_us()
         payload = control.pack_time_exchange(control.TimeExchange(sent_us, 0, 0))
-        answer = control.unpack_time_exchange(await self.request("control", control.EXCHANGE_TIME, payload))
+        answer = await self._ask(control.EXCHANGE_TIME, payload, control.unpack_time_exchange)
         return TimeExchange(
             answer.host_sent_us, answer.device_received_us, answer.device_sent_us, self.now_us()
         )
 
     async def info(self) -> control.Info:
         """What the device says it is. Raises as `request` does."""
-        return control.unpack_info(await self.request("control", control.INFO))
+        return await self._ask(control.INFO, b"", control.unpack_info)
 
     async def status(self) -> control.Status:
         """The device's state now. Raises as `request` does."""
-        return control.unpack_status(await self.request("control", control.STATUS))
+        return await self._ask(control.STATUS, b"", control.unpack_status)
 
     async def start_stream(self, rate_hz: int, *, raw: bool = False, latency_ms: int = 100) -> control.Stream:
         """Start a new stream; its samples are numbered from 0. Raises as `request` does."""
         flags = control.STREAM_RAW if raw else 0
         payload = control.pack_stream_request(control.StreamRequest(rate_hz, flags, latency_ms))
-        return control.unpack_stream(await self.request("control", control.START_STREAM, payload))
+        return await self._ask(control.START_STREAM, payload, control.unpack_stream)
 
     async def stop_stream(self) -> control.Status:
         """Stop the stream; the device sends what is left and tells its last counters. Raises as `request` does."""
-        return control.unpack_status(await self.request("control", control.STOP_STREAM))
+        return await self._ask(control.STOP_STREAM, b"", control.unpack_status)
+
+    async def _ask(self, operation: int, payload: bytes, unpack: Callable[[bytes], T]) -> T:
+        answer = await self.request("control", operation, payload)
+        try:
+            return unpack(answer)
+        except ProtocolError as error:
+            raise ProtocolMismatch(f"{self.name} gave an answer that makes no sense: {error}") from error
 
     async def _attempt(self, channel: Channel, identifier: int, data: bytes) -> bytes | None:
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
@@ -136,13 +145,21 @@ class Link:
                 f"program {hello.oldest_major} to {hello.newest_major}; "
                 + ("update this program" if error.refusal.bound > hello.newest_major else "update the device")
             ) from error
-        self.minor_version = min(control.unpack_hello(answer).minor, protocol.VERSION_MINOR)
+        try:
+            self.minor_version = min(control.unpack_hello(answer).minor, protocol.VERSION_MINOR)
+        except ProtocolError as error:
+            raise ProtocolMismatch(f"{self.name} greeted in a way that makes no sense: {error}") from error
 
     async def _listen(self) -> None:
-        for channel, uuid in _CHANNELS.items():
-            await self._client.start_notify(
-                uuid, lambda _characteristic, data, channel=channel: self._received(channel, data)
-            )
+        try:
+            for channel, uuid in _CHANNELS.items():
+                await self._client.start_notify(
+                    uuid, lambda _characteristic, data, channel=channel: self._received(channel, data)
+                )
+        except BleakCharacteristicNotFoundError as error:
+            raise ProtocolMismatch(f"{self.name} lacks the {channel} channel; update the device") from error
+        except (BleakError, TimeoutError) as error:
+            raise LinkLost(f"the connection to {self.name} was lost: {error}") from error
 
     def _received(self, channel: Channel, data: bytearray) -> None:
         frame = Frame(channel, self.now_us(), bytes(data))
@@ -199,4 +216,5 @@ async def connect(adapter: Adapter, found: Found) -> AsyncGenerator[Link]:
         await link._greet()  # pyright: ignore[reportPrivateUsage]
         yield link
     finally:
-        await client.disconnect()
+        with suppress(BleakError, TimeoutError, OSError):  # it is gone anyway
+            await client.disconnect()

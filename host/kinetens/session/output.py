@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and that only their owner can read: they tell of a person."""
 
 import os
 from collections.abc import Generator
@@ -18,6 +18,7 @@ def whole_file(path: Path, force: bool) -> Generator[Path]:
     check_output(path, force)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        os.close(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600))
         yield part
         with part.open("rb+") as file:
             os.fsync(file.fileno())

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 import kinetens
+from kinetens.device.decode import decode_frames
 from kinetens.device.link import Frame, Link
-from kinetens.errors import LinkLost, RequestTimeout
+from kinetens.errors import KinetensError, LinkLost, OutputNotWritable, RequestTimeout
 from kinetens.motion.measurement import MovementMeter
 from kinetens.motion.repetitions import RepetitionEvent
-from kinetens.session.decode import decode_frames
 from kinetens.session.header import SessionHeader
 from kinetens.session.writer import SessionWriter
 from kinetens_protocol import VERSION_MAJOR, ProtocolError, control, messages
@@ -74,8 +74,10 @@ class Recorder:
         self.live.status = status
         with contextlib.suppress(asyncio.TimeoutError):
             async with asyncio.timeout(_LAST_FRAMES_S):
-                while self.live.next_index < status.produced - status.dropped:
+                while self.live.next_index < status.produced:
                     await asyncio.sleep(0.05)
+        self.live.missing += status.produced - self.live.next_index
+        self.live.next_index = status.produced
         self._measured(self.live.meter.finish())
         self._stream = None
 
@@ -105,13 +107,12 @@ class Recorder:
             return
         try:
             self.writer.frame(frame.channel, frame.received_us, frame.data)
+            if frame.channel == "motion":
+                self._take_motion(frame)
+            elif frame.channel == "control":
+                self._take_control(frame.data)
         except Exception as error:  # the disk is full: stop recording, and let the waiting task say so
             self.failure = error
-            return
-        if frame.channel == "motion":
-            self._take_motion(frame)
-        elif frame.channel == "control":
-            self._take_control(frame.data)
 
     async def _exchange_time(self) -> None:
         exchange = await self.link.exchange_time()
@@ -165,6 +166,11 @@ async def recording(
         yield recorder
     except LinkLost:
         writer.finish("the link was lost")
+        raise
+    except OutputNotWritable:
+        raise
+    except KinetensError as error:
+        writer.finish(str(error))
         raise
     except asyncio.CancelledError:
         writer.finish("stopped by the user")

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetens.device.clock import TimeExchange
+from kinetens.device.decode import decode_frames
 from kinetens.session.clock import clock_map
-from kinetens.session.decode import decode_frames
 from kinetens.session.records import Frame
 
 

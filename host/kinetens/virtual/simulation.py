@@ -50,8 +50,13 @@ class SimulationOptions(BaseModel):
 
         Raises InvalidInput naming the option.
         """
+        return cls.of(**{name: value or "true" for name, value in options.items()})
+
+    @classmethod
+    def of(cls, **options: object) -> Self:
+        """Options by name. Raises InvalidInput naming the one that makes no sense."""
         try:
-            return cls.model_validate({name: value or "true" for name, value in options.items()})
+            return cls.model_validate(options)
         except ValidationError as error:
             raise InvalidInput(_first_problem(error)) from error
 
@@ -97,7 +102,7 @@ async def simulate(options: SimulationOptions) -> AsyncGenerator[Simulation]:
 
 def _first_problem(error: ValidationError) -> str:
     problem = error.errors()[0]
-    name = ".".join(str(part) for part in problem["loc"])
+    name = ".".join(str(part) for part in problem["loc"]).replace("_", "-")
     if problem["type"] == "extra_forbidden":
         known = ", ".join(field.replace("_", "-") for field in SimulationOptions.model_fields)
         return f"a virtual device has no option '{name}'; its options are: {known}"

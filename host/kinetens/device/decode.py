@@ -11,6 +11,8 @@ from kinetens_protocol.motion import CLIPPED, HEADER_BYTES, ORIENTATION, REST, F
 
 _BITS = 20
 _SCALE = float(1 << 19)
+_LATEST_US = 1 << 62
+"""No device runs for 100,000 years: a later time is damage, and would not fit the arrays."""
 _LEAST_REMAINDER = 0.2
 """The square of a unit quaternion's largest component is at least 1/4; less is not a unit quaternion."""
 
@@ -76,7 +78,8 @@ def _orientation_header(frame: bytes) -> FrameHeader | None:
         header = unpack_header(frame)
     except ProtocolError:
         return None
-    return header if header.kind == ORIENTATION else None
+    usable = header.kind == ORIENTATION and header.device_time_us < _LATEST_US
+    return header if usable else None
 
 
 def _unpack(words: NDArray[np.uint64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
