@@ -1,6 +1,10 @@
 """kinetens report."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+
+import pytest
 
 from tests.session import made
 
@@ -26,3 +30,14 @@ def test_a_report_that_exists_is_replaced_only_when_forced(run, refused, session
     run("report", "last")
     assert "exists already" in refused("report", "last")
     assert run("report", "last", "--force").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "command", [("report",), ("analyze",), ("export", "--format", "csv", "--out", "out.csv")], ids=lambda c: c[0]
+)
+def test_nothing_is_concluded_from_an_altered_session(command, refused, sessions: Path) -> None:
+    path = made.write_exercise(sessions)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE frames SET received_us = received_us + 1 WHERE number = 20")
+    name, *options = command
+    assert "was changed" in refused(name, "last", *options)

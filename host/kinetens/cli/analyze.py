@@ -6,7 +6,7 @@ import rich_click as click
 
 from kinetens.cli.common import (
     json_option,
-    open_session,
+    open_intact_session,
     print_json,
     print_table,
     printable,
@@ -27,7 +27,7 @@ def analyze(session: str, folder: Path | None, as_json: bool) -> None:
     from kinetens.session.analysis import analyze as analyze_session
     from kinetens.session.documents import analysis_document
 
-    with open_session(session, folder) as opened:
+    with open_intact_session(session, folder) as opened:
         document = analysis_document(opened, analyze_session(opened))
     if as_json:
         print_json(document)

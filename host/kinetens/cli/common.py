@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import rich_click as click
 from rich.cells import cell_len
 
+from kinetens.errors import KinetensError
+
 if TYPE_CHECKING:
     from kinetens.session import Session
 
@@ -51,6 +53,20 @@ def open_session(wanted: str, folder: Path | None) -> "Session":
     from kinetens.session import Session
 
     return Session.open(session_path(wanted, folder))
+
+
+def open_intact_session(wanted: str, folder: Path | None) -> "Session":
+    """Open a session to draw conclusions from it: one that was altered is refused, never half believed.
+
+    Raises SessionNotFound, SessionDamaged.
+    """
+    session = open_session(wanted, folder)
+    try:
+        session.verify()
+    except KinetensError:
+        session.close()
+        raise
+    return session
 
 
 def print_json(answer: Any) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from kinetens.cli.common import force_option, json_option, open_session, print_json, session_argument
+from kinetens.cli.common import force_option, json_option, open_intact_session, print_json, session_argument
 
 
 @click.command()
@@ -30,7 +30,7 @@ def export(
     """
     from kinetens.session.export import export as export_session
 
-    with open_session(session, folder) as opened:
+    with open_intact_session(session, folder) as opened:
         samples, repetitions = export_session(opened, file_format, out, force)
         name = opened.name
     if as_json:

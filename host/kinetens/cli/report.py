@@ -4,7 +4,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from kinetens.cli.common import force_option, json_option, open_session, print_json, session_argument
+from kinetens.cli.common import force_option, json_option, open_intact_session, print_json, session_argument
 
 
 @click.command()
@@ -25,7 +25,7 @@ def report(session: str, folder: Path | None, out: Path | None, force: bool, as_
     """
     from kinetens.report import write_report
 
-    with open_session(session, folder) as opened:
+    with open_intact_session(session, folder) as opened:
         path = out or Path(f"{opened.name}.html")
         write_report(opened, path, force)
         name = opened.name
