@@ -49,7 +49,9 @@ class Movement(_Data):
             _refuse("name", f"the {self.joint} has no {self.name}; it has {', '.join(movements)}")
         if self.plane not in movements[self.name]:
             planes = " or ".join(movements[self.name])
-            _refuse("plane", f"{self.name} of the {self.joint} is in the {planes} plane, not the {self.plane}")
+            _refuse(
+                "plane", f"{self.name} of the {self.joint} is in the {planes} plane, not the {self.plane}"
+            )
         return self
 
     @property
@@ -145,9 +147,14 @@ class Exercise(_Data):
     def _tempo_fits_kind(self) -> Self:
         tempo = self.tempo
         if self.kind != "repetitions" and tempo.hold_s < HOLD_FROM_S:
-            _refuse("tempo.hold_s", f"is {tempo.hold_s:g} s; kind '{self.kind}' holds for {HOLD_FROM_S:g} s or more")
+            _refuse(
+                "tempo.hold_s",
+                f"is {tempo.hold_s:g} s; kind '{self.kind}' holds for {HOLD_FROM_S:g} s or more",
+            )
         if self.kind == "repetitions" and tempo.hold_s >= HOLD_FROM_S:
-            _refuse("tempo.hold_s", f"is {tempo.hold_s:g} s, which is a hold; make kind 'both', or hold shorter")
+            _refuse(
+                "tempo.hold_s", f"is {tempo.hold_s:g} s, which is a hold; make kind 'both', or hold shorter"
+            )
         for key in ("out_s", "back_s"):
             if getattr(tempo, key) == 0.0:
                 _refuse(f"tempo.{key}", "is 0 s; say how long the movement takes")

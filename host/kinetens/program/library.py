@@ -99,7 +99,11 @@ def check_exercises(paths: Iterable[Path]) -> dict[Path, Exercise | ExerciseInva
             results[path] = load_exercise(path)
         except ExerciseInvalid as error:
             results[path] = error
-    known = {*_built_in(), *(path.stem for path in _files(own_exercises_dir())), *(path.stem for path in results)}
+    known = {
+        *_built_in(),
+        *(path.stem for path in _files(own_exercises_dir())),
+        *(path.stem for path in results),
+    }
     taken = list(_built_in().values())
     for path, found in results.items():
         if isinstance(found, ExerciseInvalid):
@@ -181,7 +185,9 @@ def _problem(details: Any, text: str) -> str:
         case "missing":
             return f"{key} is missing{_line(text, location[:-1])}; add it"
         case "extra_forbidden":
-            return f"{key}{_line(text, location)} is not a key of an exercise; remove it, or mend its spelling"
+            return (
+                f"{key}{_line(text, location)} is not a key of an exercise; remove it, or mend its spelling"
+            )
         case "literal_error":
             said = f"is '{details['input']}'; it can be {context['expected']}".replace(" or ", ", ")
         case "relation":
@@ -197,7 +203,9 @@ def _line(text: str, location: tuple[str | int, ...]) -> str:
     start = end = 0
     parts = list(location)
     while len(parts) > 1 and isinstance(parts[0], str):
-        headers = [n for n, line in enumerate(lines) if re.match(rf"\s*\[+\s*{re.escape(parts[0])}\s*\]", line)]
+        headers = [
+            n for n, line in enumerate(lines) if re.match(rf"\s*\[+\s*{re.escape(parts[0])}\s*\]", line)
+        ]
         index = parts[1] if isinstance(parts[1], int) else 0
         if index >= len(headers):
             break

@@ -2,6 +2,7 @@
 
 import asyncio
 import selectors
+import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -36,6 +37,17 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return self._skipping.now_s
 
 
+class RealTimeLoop(asyncio.SelectorEventLoop):
+    """An event loop at the wall clock's pace whose `time()` starts at zero, as a world's time does."""
+
+    def __init__(self) -> None:
+        self._start_s = time.monotonic()
+        super().__init__()
+
+    def time(self) -> float:
+        return time.monotonic() - self._start_s
+
+
 def run(main: Coroutine[Any, Any, T], *, real_time: bool = False) -> T:
     """Run a coroutine to its end in virtual time, or at the wall clock's pace with `real_time`.
 
@@ -58,7 +70,7 @@ def run(main: Coroutine[Any, Any, T], *, real_time: bool = False) -> T:
         asyncio.get_running_loop().set_exception_handler(fail)
         return await main
 
-    factory = asyncio.new_event_loop if real_time else VirtualTimeLoop
+    factory = RealTimeLoop if real_time else VirtualTimeLoop
     with asyncio.Runner(loop_factory=factory) as runner:
         try:
             result = runner.run(watched())

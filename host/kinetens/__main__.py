@@ -1,0 +1,5 @@
+"""`python -m kinetens` is the command `kinetens`."""
+
+from kinetens.cli import main
+
+main()
