@@ -95,7 +95,7 @@ class Orientation:
             shift += 1
         s[k.SIGN] = -(1 << 31) if sys.maxsize > 1 << 31 else 0
         s[k.OUTPUT_TIME] = sample_rate_mhz
-        s[k.SAMPLE_TIME] = output_rate_mhz or sample_rate_mhz
+        self.set_output_rate(output_rate_mhz or sample_rate_mhz)
         s[k.TURN_HIGH] = int(turn)
         s[k.TURN_LOW] = int((turn - int(turn)) * 32768)
         s[k.TURN_SHIFT] = shift
@@ -133,6 +133,10 @@ class Orientation:
         self._stage = 0
         self._left = 1
         s[k.WAIT] = s[k.SAMPLE_TIME]
+
+    def set_output_rate(self, output_rate_mhz):
+        """Give outputs at another rate from the next sample on, with the attitude that is known."""
+        self._s[k.SAMPLE_TIME] = self._s[k.WAIT] = output_rate_mhz
 
     @property
     def bias(self):
@@ -274,7 +278,12 @@ class Orientation:
     def _filter_rotation(self):
         if self._has_acceleration:
             k.low_pass(
-                self._s, self._correction, k.ROW_CHANNEL, k.CORRECTION_CHANNELS, self._correction_gain, self._average
+                self._s,
+                self._correction,
+                k.ROW_CHANNEL,
+                k.CORRECTION_CHANNELS,
+                self._correction_gain,
+                self._average,
             )
 
     def _measure(self):

@@ -18,7 +18,9 @@ GYR = const(0)  # 4, attitude by the gyroscope alone: sensor to almost-inertial 
 ACC = const(4)  # 4, inclination correction: almost-inertial frame to earth (z up)
 CARRY = const(8)  # 3, what the steps of GYR have left over, Q30 half angle
 BIAS = const(11)  # 3, gyroscope bias, 2**-16 count
-MIDDLE = const(14)  # 3, what the bias is clipped around: zero or the offset met at the first rest, 2**-16 count
+MIDDLE = const(
+    14
+)  # 3, what the bias is clipped around: zero or the offset met at the first rest, 2**-16 count
 BIAS_TURN = const(17)  # 3, the bias as Q30 half angle a sample
 SUM = const(20)  # 6, samples summed over the window, counts
 EARTH_SUM = const(26)  # 3, accelerations turned by GYR summed over the window, 1/16 count
@@ -195,13 +197,21 @@ def advance(s: ptr32, samples: ptr16, first: int, last: int, out: ptr32):
                     c0 = q2 - (c << 15)
                     d0 = q3 - (d << 15)
                     at = s[OUT_AT]
-                    u = ((w * a0 - x * b0 - y * c0 - z * d0) >> 15) + ((w0 * a - x0 * b - y0 * c - z0 * d) >> 15)
+                    u = ((w * a0 - x * b0 - y * c0 - z * d0) >> 15) + (
+                        (w0 * a - x0 * b - y0 * c - z0 * d) >> 15
+                    )
                     out[at] = w * a - x * b - y * c - z * d + u
-                    u = ((w * b0 + x * a0 + y * d0 - z * c0) >> 15) + ((w0 * b + x0 * a + y0 * d - z0 * c) >> 15)
+                    u = ((w * b0 + x * a0 + y * d0 - z * c0) >> 15) + (
+                        (w0 * b + x0 * a + y0 * d - z0 * c) >> 15
+                    )
                     out[at + 1] = w * b + x * a + y * d - z * c + u
-                    u = ((w * c0 - x * d0 + y * a0 + z * b0) >> 15) + ((w0 * c - x0 * d + y0 * a + z0 * b) >> 15)
+                    u = ((w * c0 - x * d0 + y * a0 + z * b0) >> 15) + (
+                        (w0 * c - x0 * d + y0 * a + z0 * b) >> 15
+                    )
                     out[at + 2] = w * c - x * d + y * a + z * b + u
-                    u = ((w * d0 + x * c0 - y * b0 + z * a0) >> 15) + ((w0 * d + x0 * c - y0 * b + z0 * a) >> 15)
+                    u = ((w * d0 + x * c0 - y * b0 + z * a0) >> 15) + (
+                        (w0 * d + x0 * c - y0 * b + z0 * a) >> 15
+                    )
                     out[at + 3] = w * d + x * c - y * b + z * a + u
                     out[at + 4] = s[FLAGS] | flags
                     s[FLAGS] &= 1
@@ -326,7 +336,9 @@ def low_pass(s: ptr32, bank: ptr32, start: int, stop: int, gain: int, average: i
             v = (bank[i + 2] ^ sign) - sign
             high = v >> 15
             low = v & 32767
-            v += (((x >> 15) * gain - high * damping) + (((x & 32767) * gain - low * damping + 16384) >> 15) + 1) >> 1
+            v += (
+                ((x >> 15) * gain - high * damping) + (((x & 32767) * gain - low * damping + 16384) >> 15) + 1
+            ) >> 1
             bank[i + 2] = v
             bank[i + 1] = y + (((v >> 15) * gain + (((v & 32767) * gain + 16384) >> 15) + 1) >> 1)
         i += CHANNEL
@@ -401,9 +413,21 @@ def level(s: ptr32, correction: ptr32):
     x0 = t - (x1 << 15)
     y0 = u - (y1 << 15)
     z0 = v - (z1 << 15)
-    x += (a1 * x1 + c1 * z1 - d1 * y1) + ((a1 * x0 + a * x1) >> 15) + ((c1 * z0 + c * z1 - d1 * y0 - d * y1) >> 15)
-    y += (a1 * y1 + d1 * x1 - b1 * z1) + ((a1 * y0 + a * y1) >> 15) + ((d1 * x0 + d * x1 - b1 * z0 - b * z1) >> 15)
-    z += (a1 * z1 + b1 * y1 - c1 * x1) + ((a1 * z0 + a * z1) >> 15) + ((b1 * y0 + b * y1 - c1 * x0 - c * x1) >> 15)
+    x += (
+        (a1 * x1 + c1 * z1 - d1 * y1)
+        + ((a1 * x0 + a * x1) >> 15)
+        + ((c1 * z0 + c * z1 - d1 * y0 - d * y1) >> 15)
+    )
+    y += (
+        (a1 * y1 + d1 * x1 - b1 * z1)
+        + ((a1 * y0 + a * y1) >> 15)
+        + ((d1 * x0 + d * x1 - b1 * z0 - b * z1) >> 15)
+    )
+    z += (
+        (a1 * z1 + b1 * y1 - c1 * x1)
+        + ((a1 * z0 + a * z1) >> 15)
+        + ((b1 * y0 + b * y1 - c1 * x0 - c * x1) >> 15)
+    )
     # Half the tilt, y / 2z and -x / 2z, at most 1/8 rad on an axis; all scaled to z in 2**26 .. 2**27.
     t = (x ^ (x >> 31)) | (y ^ (y >> 31))
     if z < 0 and (t << 4) < 0 - z:

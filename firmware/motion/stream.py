@@ -67,7 +67,8 @@ class MotionStream:
         """Begin a new stream with a random identifier; samples count from 0."""
         if rate_hz != self.rate_hz:
             self.rate_hz = rate_hz
-            self._new_filter()
+            self._filter.set_output_rate(rate_hz * 1000)
+            self._begin_outputs()
         self.session_id = int.from_bytes(os.urandom(4), "little")
         raw_rate_hz = self._sensor.sample_rate_mhz // 1000
         self._frame_samples = _frame_samples(ORIENTATION, mtu, latency_ms * rate_hz // 1000)
@@ -92,12 +93,12 @@ class MotionStream:
     def poll(self):
         """Fetch what the sensor has and turn it into frames. Raises the sensor's errors."""
         while True:
+            self._clock.update()  # before the transfer, which takes longer than a sample
             count = self._sensor.drain(self._batch)
             if not count:
                 return
             lost = self._sensor.lost_samples - self._lost_before
             emptied = count < _LAST_BATCH_SAMPLES
-            self._clock.update()
             self.timebase.advance(count + lost, emptied)
             self._lost_before += lost
             if self._last is not None:
@@ -227,8 +228,13 @@ class MotionStream:
             sensor.accel_ug_per_count,
             self.rate_hz * 1000,
         )
-        # The filter's first output comes with its first sample.
-        self._lag = sensor.sample_rate_mhz - self.rate_hz * 1000
+        self._begin_outputs()
+
+    def _begin_outputs(self):
+        """The next output comes with the next sample, half a sample period after it: a rate is taken to hold until
+        halfway to the next one.
+        """
+        self._lag = self._sensor.sample_rate_mhz - self.rate_hz * 1500
         self._skipped = 0
 
     def _reset_counters(self):

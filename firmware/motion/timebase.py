@@ -10,7 +10,7 @@ from array import array
 from system.clock import add_us, copy, difference_us
 
 _BATCHES = 25  # about a second
-_YOUNGEST_US = 150  # age of a sample that came just before the fetch: status and first burst on the bus
+_YOUNGEST_US = -50  # age of a sample that comes while the fetch asks for the FIFO's level
 _LOST_US = 50_000  # an age that no jitter explains: start over
 _SLEWS = 2  # part of the error that the time takes up at once, 1 / _SLEWS
 _DRIFTS = 8  # part of it that changes the period

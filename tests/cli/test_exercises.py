@@ -68,7 +68,7 @@ def test_a_wrong_file_is_told_with_all_its_mistakes(run, home, example: Path) ->
     result = run("exercises", "check", str(example), "lost.toml")
     assert result.exit_code == 1
     assert "kind (line 4): is 'reps'" in result.stdout
-    assert "range.min_deg (line 27)" in result.stdout
+    assert "range.min_deg (line 24)" in result.stdout
     assert "lost.toml: cannot be read" in result.stdout
     assert result.stderr == "error: 2 of 2 files will not do as an exercise\n"
     answer = run("exercises", "check", str(example), "--json")

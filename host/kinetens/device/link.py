@@ -151,15 +151,15 @@ class Link:
             raise ProtocolMismatch(f"{self.name} greeted in a way that makes no sense: {error}") from error
 
     async def _listen(self) -> None:
-        try:
-            for channel, uuid in _CHANNELS.items():
+        for channel, uuid in _CHANNELS.items():
+            try:
                 await self._client.start_notify(
                     uuid, lambda _characteristic, data, channel=channel: self._received(channel, data)
                 )
-        except BleakCharacteristicNotFoundError as error:
-            raise ProtocolMismatch(f"{self.name} lacks the {channel} channel; update the device") from error
-        except (BleakError, TimeoutError) as error:
-            raise LinkLost(f"the connection to {self.name} was lost: {error}") from error
+            except BleakCharacteristicNotFoundError as error:
+                raise ProtocolMismatch(f"{self.name} lacks its {channel} channel; update the device") from error
+            except (BleakError, TimeoutError) as error:
+                raise LinkLost(f"the connection to {self.name} was lost: {error}") from error
 
     def _received(self, channel: Channel, data: bytearray) -> None:
         frame = Frame(channel, self.now_us(), bytes(data))

@@ -158,6 +158,11 @@ class VirtualDevice:
         self.power_off()
         self._reboot = clock.spawn(self._boot_later(cause))
 
+    def hold_up(self, duration_s: float) -> None:
+        """Keep the processor from its program for a while, as an erase of flash does; everything else goes on."""
+        self._local_s = max(self._local_s, self._world.now_s()) + duration_s
+        self._schedule_wake()
+
     async def hold_button(self, duration_s: float) -> None:
         """Press the device's button for a while."""
         self._pin_event(self.hardware.button_pin, self.hardware.press_button())
