@@ -11,45 +11,10 @@ import numpy as np
 import pytest
 from vqf import VQF, BasicVQF
 
+from kinetens.virtual.filter import counts, run_filter
 from kinetens.virtual.process import find_micropython
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-RUNNER = Path(__file__).with_name("_orientation_runner.py")
-ONE = 1 << 30
-GYRO_UDPS, ACCEL_UG = 70_000, 488
-"""LSM6DSOX at 2000 °/s and 16 g."""
-
-
-def counts(gyr_rad_s, acc_m_s2, gyro_udps: int = GYRO_UDPS, accel_ug: int = ACCEL_UG):
-    """What a sensor would have given. Each rounding passes its rest on to the next sample: a sensor's own noise keeps the
-    mean of its counts true, and a recording that was smoothed or resampled has lost that noise.
-    """
-    exact = np.hstack([np.degrees(gyr_rad_s) / (gyro_udps * 1e-6), acc_m_s2 / 9.80665 / (accel_ug * 1e-6)])
-    rounded = np.diff(np.round(np.cumsum(exact, axis=0)), axis=0, prepend=0)
-    return np.clip(rounded, -32768, 32767).astype("<i2")
-
-
-def filtered(
-    samples, rate_hz: float, folder: Path, output_hz: float | None = None, gyro=GYRO_UDPS, accel=ACCEL_UG
-):
-    """Quaternions (N, 4), flags (N,) and bias in counts (N, 3) of the firmware's own filter under MicroPython."""
-    source, result = folder / "samples", folder / "results"
-    samples.astype("<i2").tofile(source)
-    rate_mhz = round(rate_hz * 1000)
-    numbers = (rate_mhz, gyro, accel, round((output_hz or rate_hz) * 1000))
-    path = os.pathsep.join([str(CHECKOUT / "firmware"), str(CHECKOUT / "protocol"), ".frozen"])
-    command = [
-        find_micropython(),
-        "-X",
-        "heapsize=1m",
-        str(RUNNER),
-        *map(str, numbers),
-        str(source),
-        str(result),
-    ]
-    subprocess.run(command, check=True, env={**os.environ, "MICROPYPATH": path})
-    rows = np.fromfile(result, "<i4").reshape(-1, 8)
-    return rows[:, :4] / ONE, rows[:, 4], rows[:, 5:] / 65536
 
 
 def multiply(a, b):
@@ -109,7 +74,7 @@ def vqf(gyr, acc, rate_hz: float):
 
 
 @pytest.mark.parametrize("every", [1, 3], ids=["full rate", "a third of the rate"])
-def test_inclination_is_vqf_s_on_every_broad_trial(every: int, data_dir: Path, tmp_path: Path):
+def test_inclination_is_vqf_s_on_every_broad_trial(every: int, data_dir: Path):
     ours: list[float] = []
     theirs: list[float] = []
     for trial in broad(data_dir):
@@ -119,7 +84,7 @@ def test_inclination_is_vqf_s_on_every_broad_trial(every: int, data_dir: Path, t
         gyr = gyr[:whole].reshape(-1, every, 3).mean(axis=1)
         acc = acc[:whole].reshape(-1, every, 3).mean(axis=1)
         reference, moving = trial["reference"][every - 1 :: every], trial["moving"][every - 1 :: every]
-        quaternions, _, _ = filtered(counts(gyr, acc), rate_hz, tmp_path)
+        quaternions = run_filter(counts(gyr, acc), rate_hz).quaternion
         size = min(len(quaternions), len(reference))
         mask = moving[:size]
         ours.append(rms(inclination_deg(quaternions[:size], reference[:size])[mask]))
@@ -128,11 +93,11 @@ def test_inclination_is_vqf_s_on_every_broad_trial(every: int, data_dir: Path, t
     assert np.all(np.array(ours) <= 1.05 * np.array(theirs)), list(zip(ours, theirs, strict=True))
 
 
-def test_heading_drifts_no_more_than_vqf_s(data_dir: Path, tmp_path: Path):
+def test_heading_drifts_no_more_than_vqf_s(data_dir: Path):
     ours: list[float] = []
     theirs: list[float] = []
     for trial in broad(data_dir):
-        quaternions, _, _ = filtered(counts(trial["gyr"], trial["acc"]), trial["rate_hz"], tmp_path)
+        quaternions = run_filter(counts(trial["gyr"], trial["acc"]), trial["rate_hz"]).quaternion
         mask, reference = trial["moving"], trial["reference"]
         reference_filter = vqf(trial["gyr"], trial["acc"], trial["rate_hz"])
         ours.append(drift_deg_a_minute(quaternions[mask], reference[mask], trial["rate_hz"]))
@@ -150,10 +115,10 @@ def mpu6050(folder: Path):
     return np.radians(gyr[:, 1:]), acc[:, 1:] * 9.80665, float(rate_hz)
 
 
-def test_a_large_offset_is_learnt_within_three_seconds_of_rest(data_dir: Path, tmp_path: Path):
+def test_a_large_offset_is_learnt_within_three_seconds_of_rest(data_dir: Path):
     gyr, acc, rate_hz = mpu6050(data_dir / "mpu6050/set-2/unmoved-with-x-pointing-forward-10min")
     assert np.degrees(abs(gyr[:100].mean(axis=0)).max()) > 4
-    quaternions, _, _ = filtered(counts(gyr, acc, 61_035, 488), rate_hz, tmp_path, gyro=61_035)
+    quaternions = run_filter(counts(gyr, acc, 61_035), rate_hz, gyro_udps=61_035).quaternion
     minute = round(60 * rate_hz)
     for start in range(round(3 * rate_hz), len(quaternions) - minute, minute):
         turned = multiply(quaternions[start + minute], quaternions[start] * [1, -1, -1, -1])
@@ -161,13 +126,13 @@ def test_a_large_offset_is_learnt_within_three_seconds_of_rest(data_dir: Path, t
 
 
 @pytest.mark.parametrize("output_hz", [25, 50, 100, 200])
-def test_outputs_are_uniform_whatever_the_sensor_s_rate(output_hz: int, tmp_path: Path):
+def test_outputs_are_uniform_whatever_the_sensor_s_rate(output_hz: int):
     rate_hz = 417.3
     seconds = 20
     samples = np.zeros((round(seconds * rate_hz), 6), dtype="<i2")
     samples[:, 2] = 500  # 35 degrees a second about z
     samples[:, 5] = 2049
-    quaternions, _, _ = filtered(samples, rate_hz, tmp_path, output_hz)
+    quaternions = run_filter(samples, rate_hz, output_hz).quaternion
     assert abs(len(quaternions) - seconds * output_hz) <= 1
     heading = np.degrees(np.unwrap(2 * np.arctan2(quaternions[:, 3], quaternions[:, 0])))
     assert np.allclose(np.diff(heading), 35.0 / output_hz, atol=0.002)
@@ -183,12 +148,13 @@ EXTREMES = {
 
 
 @pytest.mark.parametrize("name", EXTREMES)
-def test_extreme_inputs_leave_a_unit_quaternion_and_are_forgotten(name: str, tmp_path: Path):
+def test_extreme_inputs_leave_a_unit_quaternion_and_are_forgotten(name: str):
     rate_hz = 416
     still = np.tile(np.array([0, 0, 0, 0, 0, 2049], dtype="<i2"), (8 * rate_hz, 1))
     extreme = np.tile(np.array(EXTREMES[name], dtype="<i2"), (3 * rate_hz, 1))
     extreme[1::2] = -(extreme[1::2] + 1) if name == "alternating" else extreme[1::2]
-    quaternions, _, bias = filtered(np.vstack([still, extreme, still, still]), rate_hz, tmp_path, 100)
+    done = run_filter(np.vstack([still, extreme, still, still]), rate_hz, 100)
+    quaternions, bias = done.quaternion, done.bias_counts
     assert np.allclose(np.linalg.norm(quaternions, axis=1), 1, atol=1e-3)
     tilt = np.degrees(2 * np.arccos(np.clip(np.hypot(quaternions[:, 0], quaternions[:, 3]), 0, 1)))
     assert tilt[-1] < 1.0
