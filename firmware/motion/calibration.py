@@ -1,7 +1,7 @@
 """What is known of the sensor's own errors, taken off its samples before anything else sees them.
 
-Two int16 counts more or less are 2 mg or 0.1 degrees a second, so what rounding takes from one sample is given to the
-next: the mean, which the filter integrates, keeps the fraction of a count that no single sample can show.
+Half a count is 0.24 mg or 0.035 °/s, so what rounding takes from one sample is given to the next: the mean, which the
+filter integrates, keeps the fraction of a count that no single sample can show.
 """
 
 import sys
@@ -47,8 +47,9 @@ def correct(samples: ptr16, count: int, c: ptr32):
     A saturated count stays what it is, and so does an acceleration of exactly zero, which is no reading: the filter
     looks for both. What a correction carries beyond int16 saturates.
 
-    Words of 32 bits suffice: control.MOST_... keep offsets below 2**15 / 10 + 2**10 counts and entries of the matrix
-    below 2**14, so that a difference is below 36100 * 1 and three products with what is left below 1.8e9 < 2**31.
+    Words of 32 bits suffice: by the protocol's bounds an accelerometer's offset is at most 3279 counts (200 mg at 2 g),
+    an entry of the matrix 16253, so that three products with differences from it are below 1.76e9; what is left of the
+    sample before and a fraction are below 2**18 each. The sum stays below 2**31.
     """
     sign = c[SIGN]
     at = 0

@@ -3,6 +3,7 @@
 from motion.frames import FrameBuffer
 
 _FRAMES = 16
+_CONGESTED = 3
 
 
 class Outbox:
@@ -24,8 +25,9 @@ class Outbox:
         return self._ring[self._filling]
 
     @property
-    def empty(self):
-        return self._waiting == 0
+    def congested(self):
+        """Frames wait longer than one poll: fewer and fuller ones get more through."""
+        return self._waiting >= _CONGESTED
 
     def clear(self):
         self._waiting = 0

@@ -29,7 +29,6 @@ class MotionStream:
     def __init__(self, sensor, clock, calibration):
         self._sensor = sensor
         self._clock = clock
-        self._calibration = calibration
         self._batch = bytearray(_BATCH_SAMPLES * _SAMPLE_BYTES)
         self._outputs = array("i", [0] * (_BATCH_OUTPUTS * frames.ORIENTATION_WORDS))
         self.orientation = Outbox(ORIENTATION, _LONGEST_FRAME_BYTES)
@@ -58,7 +57,6 @@ class MotionStream:
 
     def calibrate(self, calibration):
         """Correct samples by another control.Calibration from now on, in a filter that begins anew."""
-        self._calibration = calibration
         sensor = self._sensor
         self._correction = correction(calibration, sensor.gyro_udps_per_count, sensor.accel_ug_per_count)
         self._new_filter()
@@ -143,7 +141,7 @@ class MotionStream:
             frame.begin(self._flags, self._words)
         full = frame.add(self._outputs, which)
         self.produced += 1
-        if full or frame.count >= self._frame_samples:
+        if full or (frame.count >= self._frame_samples and not outbox.congested):
             self._finish()
 
     def _output_period_ns(self, period_ns):
@@ -179,7 +177,7 @@ class MotionStream:
             frame.begin(self._raw_flags, self._raw_words)
         full = frame.add(self._batch, which)
         self.raw_produced += 1
-        if full or frame.count >= self._raw_frame_samples:
+        if full or (frame.count >= self._raw_frame_samples and not self.raw.congested):
             self._finish_raw()
 
     def _finish_raw(self):

@@ -2,9 +2,9 @@
 
 import gc
 import json
+import os
 import sys
 
-import os
 import rig
 import vfs
 

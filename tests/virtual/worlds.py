@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from kinetens.device.decode import decode_frames
-
 from kinetens.device.discovery import find
 from kinetens.device.link import Frame, Link, connect
 from kinetens.virtual import clock

@@ -204,7 +204,11 @@ class BumbleClient(BaseBleakClient):
 
     async def _attempt(self, work: Any) -> Any:
         """Do one exchange; a failure, or the connection's end, is a BleakError."""
-        connection = self._live()[0]
+        try:
+            connection = self._live()[0]
+        except BleakError:
+            work.close()
+            raise
         try:
             return await connection.cancel_on_disconnection(asyncio.ensure_future(work))
         except (TimeoutError, BaseBumbleError, att.ATT_Error) as error:
