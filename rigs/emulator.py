@@ -23,10 +23,21 @@ def command(serial: str, order: str = _BOARD) -> list[str]:
     emulator = shutil.which("qemu-system-riscv32")
     if not emulator:
         raise RigError("rv32 needs qemu-system-riscv32; run: apt-get install qemu-system-misc")
-    machine = "-machine virt -bios none -display none -monitor none -nic none -icount shift=0,sleep=off,align=off"
+    machine = (
+        "-machine virt -bios none -display none -monitor none -nic none -icount shift=0,sleep=off,align=off"
+    )
     semihosting = "enable=on,target=native,arg=" + order.replace(",", ",,")
     image = str(product("rv32"))
-    return [emulator, *machine.split(), "-semihosting-config", semihosting, "-serial", serial, "-kernel", image]
+    return [
+        emulator,
+        *machine.split(),
+        "-semihosting-config",
+        semihosting,
+        "-serial",
+        serial,
+        "-kernel",
+        image,
+    ]
 
 
 @contextmanager

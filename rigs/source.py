@@ -88,5 +88,7 @@ def _apt(*arguments: str, folder: Path | None = None) -> str:
         raise RigError("the rigs need Debian's apt-get, which this machine does not have") from None
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        raise RigError(f"apt-get could not fetch MicroPython's source: {said[0] if said else done.returncode}")
+        raise RigError(
+            f"apt-get could not fetch MicroPython's source: {said[0] if said else done.returncode}"
+        )
     return done.stdout

@@ -1,6 +1,5 @@
 """What can go wrong, as types; each message is the raiser's: what is wrong, where, and what to do."""
 
-
 from kinetens_protocol import messages
 
 

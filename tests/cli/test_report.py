@@ -33,7 +33,9 @@ def test_a_report_that_exists_is_replaced_only_when_forced(run, refused, session
 
 
 @pytest.mark.parametrize(
-    "command", [("report",), ("analyze",), ("export", "--format", "csv", "--out", "out.csv")], ids=lambda c: c[0]
+    "command",
+    [("report",), ("analyze",), ("export", "--format", "csv", "--out", "out.csv")],
+    ids=lambda c: c[0],
 )
 def test_nothing_is_concluded_from_an_altered_session(command, refused, sessions: Path) -> None:
     path = made.write_exercise(sessions)

@@ -157,7 +157,9 @@ class Link:
                     uuid, lambda _characteristic, data, channel=channel: self._received(channel, data)
                 )
             except BleakCharacteristicNotFoundError as error:
-                raise ProtocolMismatch(f"{self.name} lacks its {channel} channel; update the device") from error
+                raise ProtocolMismatch(
+                    f"{self.name} lacks its {channel} channel; update the device"
+                ) from error
             except (BleakError, TimeoutError) as error:
                 raise LinkLost(f"the connection to {self.name} was lost: {error}") from error
 
