@@ -177,6 +177,8 @@ class Device:
         supervisor = self.stimulation
         while supervisor:
             self._alive |= 2
+            if supervisor.active:  # a charger that is plugged in must not wait for the next status
+                self.power.update()
             supervisor.conditions(
                 self.power.charging,
                 self.power.battery_low,
