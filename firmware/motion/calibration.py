@@ -47,38 +47,78 @@ def correct(samples: ptr16, count: int, c: ptr32):
     A saturated count stays what it is, and so does an acceleration of exactly zero, which is no reading: the filter
     looks for both. What a correction carries beyond int16 saturates.
 
-    Words of 32 bits suffice: by the protocol's bounds an accelerometer's offset is at most 3279 counts (200 mg at 2 g),
-    an entry of the matrix 16253, so that three products with differences from it are below 1.76e9; what is left of the
-    sample before and a fraction are below 2**18 each. The sum stays below 2**31.
+    Counts are handled with 2**15 added, 0 to 65535: 0 and 65535 are saturated, and a shift tells what leaves the range.
+    Words of 32 bits suffice: by the protocol's bounds an entry of the matrix is at most 16253 and an accelerometer's
+    offset 3279 counts (200 mg at 2 g), so that three products with counts and three with offsets are below 1.76e9; what
+    is left of the sample before and a fraction are below 2**18 each. The sum stays below 2**31.
     """
     sign = c[SIGN]
-    at = 0
     end = 6 * count
+    for axis in range(3):
+        offset = (c[OFFSET + axis] ^ sign) - sign
+        fraction = c[FRACTION + axis]
+        part = c[LEFT + axis]
+        at = axis
+        while at < end:
+            value = int(samples[at]) ^ 32768
+            if (value + 1) & 65534:
+                part -= fraction
+                value += (part >> 18) - offset
+                part &= 262143
+                if value >> 16:
+                    value = 65535 if value > 0 else 0
+                samples[at] = value ^ 32768
+            at += 6
+        c[LEFT + axis] = part
+    offset_x = (c[OFFSET + 3] ^ sign) - sign
+    offset_y = (c[OFFSET + 4] ^ sign) - sign
+    offset_z = (c[OFFSET + 5] ^ sign) - sign
+    xx = (c[MATRIX] ^ sign) - sign
+    xy = (c[MATRIX + 1] ^ sign) - sign
+    xz = (c[MATRIX + 2] ^ sign) - sign
+    yx = (c[MATRIX + 3] ^ sign) - sign
+    yy = (c[MATRIX + 4] ^ sign) - sign
+    yz = (c[MATRIX + 5] ^ sign) - sign
+    zx = (c[MATRIX + 6] ^ sign) - sign
+    zy = (c[MATRIX + 7] ^ sign) - sign
+    zz = (c[MATRIX + 8] ^ sign) - sign
+    less_x = c[FRACTION + 3] + xx * offset_x + xy * offset_y + xz * offset_z
+    less_y = c[FRACTION + 4] + yx * offset_x + yy * offset_y + yz * offset_z
+    less_z = c[FRACTION + 5] + zx * offset_x + zy * offset_y + zz * offset_z
+    left_x = c[LEFT + 3]
+    left_y = c[LEFT + 4]
+    left_z = c[LEFT + 5]
+    at = 3
     while at < end:
-        x = (int(samples[at + 3]) ^ 32768) - 32768
-        y = (int(samples[at + 4]) ^ 32768) - 32768
-        z = (int(samples[at + 5]) ^ 32768) - 32768
-        axes = 6
-        if not x | y | z:
-            axes = 3
-        x -= (c[OFFSET + 3] ^ sign) - sign
-        y -= (c[OFFSET + 4] ^ sign) - sign
-        z -= (c[OFFSET + 5] ^ sign) - sign
-        for axis in range(axes):
-            value = (int(samples[at + axis]) ^ 32768) - 32768
-            if value != 32767 and value != -32768:
-                value -= (c[OFFSET + axis] ^ sign) - sign
-                part = c[LEFT + axis] - c[FRACTION + axis]
-                if axis > 2:
-                    row = MATRIX + 3 * axis - 9
-                    part += ((c[row] ^ sign) - sign) * x
-                    part += ((c[row + 1] ^ sign) - sign) * y
-                    part += ((c[row + 2] ^ sign) - sign) * z
-                value += part >> 18
-                c[LEFT + axis] = part & 262143
-                if value > 32767:
-                    value = 32767
-                if value < -32768:
-                    value = -32768
-                samples[at + axis] = value
+        u = int(samples[at]) ^ 32768
+        v = int(samples[at + 1]) ^ 32768
+        w = int(samples[at + 2]) ^ 32768
+        x = u - 32768
+        y = v - 32768
+        z = w - 32768
+        if x | y | z:
+            if (u + 1) & 65534:
+                left_x += xx * x + xy * y + xz * z - less_x
+                u += (left_x >> 18) - offset_x
+                left_x &= 262143
+                if u >> 16:
+                    u = 65535 if u > 0 else 0
+                samples[at] = u ^ 32768
+            if (v + 1) & 65534:
+                left_y += yx * x + yy * y + yz * z - less_y
+                v += (left_y >> 18) - offset_y
+                left_y &= 262143
+                if v >> 16:
+                    v = 65535 if v > 0 else 0
+                samples[at + 1] = v ^ 32768
+            if (w + 1) & 65534:
+                left_z += zx * x + zy * y + zz * z - less_z
+                w += (left_z >> 18) - offset_z
+                left_z &= 262143
+                if w >> 16:
+                    w = 65535 if w > 0 else 0
+                samples[at + 2] = w ^ 32768
         at += 6
+    c[LEFT + 3] = left_x
+    c[LEFT + 4] = left_y
+    c[LEFT + 5] = left_z

@@ -14,6 +14,7 @@ from kinetens.errors import KinetensError
 COMMANDS = {
     "scan": "List the devices in reach.",
     "info": "Say what a device is and how it does.",
+    "calibrate": "Calibrate a device's motion sensor.",
     "record": "Record a session: count, measure and store every repetition.",
     "exercises": "List, show and check exercises.",
     "sessions": "List, show, verify and delete recorded sessions.",

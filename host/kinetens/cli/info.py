@@ -26,7 +26,7 @@ def info(device: str, as_json: bool) -> None:
     if as_json:
         print_json(described)
     else:
-        print_facts([(name.replace("_", " "), _in_words(value)) for name, value in described.items()])
+        print_facts([(name.replace("_", " "), _in_words(name, value)) for name, value in described.items()])
 
 
 async def _ask(reach: Reach) -> dict[str, Any]:
@@ -58,9 +58,9 @@ async def _ask(reach: Reach) -> dict[str, Any]:
         }
 
 
-def _in_words(value: object) -> str:
+def _in_words(name: str, value: object) -> str:
     if value is None:
-        return "unknown"
+        return "not calibrated" if name == "calibrated_on" else "unknown"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):

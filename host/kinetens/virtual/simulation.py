@@ -18,10 +18,13 @@ from kinetens.virtual.member import (
     shipped_member,
 )
 from kinetens.virtual.radio import RadioConditions
+from kinetens.virtual.six_positions import SixPositions
 from kinetens.virtual.world import DeviceOptions, World
 
 DEFAULT_REPETITIONS = 10
 DEFAULT_RANGE_DEG = 60.0
+
+Member = RecordedMember | GeneratedMember | SixPositions
 
 
 class SimulationOptions(BaseModel):
@@ -39,6 +42,8 @@ class SimulationOptions(BaseModel):
     range_deg: float | None = Field(default=None, ge=5.0, le=170.0, allow_inf_nan=False)
     start_s: float = Field(default=6.0, ge=0.0, le=3600.0, allow_inf_nan=False)
     """How long the member waits before the first repetition."""
+    calibrate: bool = False
+    """Somebody lays the device on its six faces instead of wearing it."""
     loss: float = Field(default=0.0, ge=0.0, lt=1.0, allow_inf_nan=False)
     real_time: bool = False
     protocol: int | None = Field(default=None, ge=0, le=255)
@@ -60,8 +65,10 @@ class SimulationOptions(BaseModel):
         except ValidationError as error:
             raise InvalidInput(_first_problem(error)) from error
 
-    def member(self) -> RecordedMember | GeneratedMember:
+    def member(self) -> Member:
         """Who wears the device: the shipped recording's member, or a generated one if repetitions or range are given."""
+        if self.calibrate:
+            return SixPositions(self.seed, self.start_s)
         if self.repetitions is None and self.range_deg is None:
             return shipped_member(self.start_s)
         return GeneratedMember(
@@ -85,7 +92,7 @@ class Simulation:
 
     world: World
     device: VirtualDevice
-    member: RecordedMember | GeneratedMember
+    member: Member
     adapter: Adapter
     options: SimulationOptions
 
