@@ -504,7 +504,7 @@ def test_a_program_that_hangs_is_restarted_by_the_watchdog():
     assert any("watchdog" in line for line in log)
     assert "watchdog-reset" in faults.names(status.faults)
     assert control.BOOT_CAUSES[info.boot_cause] == "watchdog"
-    assert boots >= 3
+    assert boots == 3
 
 
 def test_a_program_that_sleeps_for_ever_is_restarted_by_the_watchdog():
@@ -522,7 +522,7 @@ def test_a_loop_without_any_call_is_ended_by_the_watchdog_too(monkeypatch: pytes
         device = await still_device(world, DeviceOptions(flash=flash))
         (flash / "main.py").write_text("import machine\nmachine.WDT(timeout=5000)\nwhile True:\n    pass\n")
         device.reset()
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(5.5)
         return [line.text for line in device.log]
 
     assert "watchdog" in in_world(work)[-1]
@@ -601,7 +601,7 @@ def test_ticks_may_wrap(start_us: int):
             await link.start_stream(100)
             await asyncio.sleep(8.0)
             status = await link.stop_stream()
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(5.5)
         return status, heard
 
     status, heard = in_world(work)

@@ -177,7 +177,7 @@ class VirtualDevice:
         return self._booted_s + device_us / (1e6 + self.settings.clock_ppm)
 
     async def _boot_later(self, cause: int) -> None:
-        await asyncio.sleep(_BOOT_S)
+        await asyncio.sleep(max(0.0, self._local_s - self._world.now_s()) + _BOOT_S)
         await self.boot(cause)
 
     def _serve(self, payload: bytes | None = None) -> None:
@@ -193,7 +193,7 @@ class VirtualDevice:
                 call = firmware.next_call()
                 self._local_s += call.busy_us / (1e6 + self.settings.clock_ppm)
                 if self._watchdog_s is not None and self._local_s > self._watchdog_s:
-                    self._starve()
+                    self._hang()
                     return
                 if call.operation == process.SLEEP:
                     self._fall_asleep(call)
@@ -258,7 +258,8 @@ class VirtualDevice:
             return
         now_s = self._world.now_s()
         if self._watchdog_s is not None and now_s >= self._watchdog_s - 1e-9:
-            self._starve()
+            self._log(b"watchdog: the firmware did not feed it", now_s)
+            self.reset(WATCHDOG_RESET)
             return
         self._sleep = None
         self._serve(self._take_events())
@@ -299,15 +300,12 @@ class VirtualDevice:
         self._schedule_wake()
 
     def _hang(self) -> None:
-        """The firmware loops without a call: only its watchdog helps it, if it has one."""
+        """The firmware is caught in a loop: only its watchdog helps it, if it has one."""
         if self._watchdog_s is None:
             self.power_off()
             raise VirtualDeviceError("the firmware hangs in an endless loop and started no watchdog")
-        self._starve()
-
-    def _starve(self) -> None:
-        self._log(b"watchdog: the firmware did not feed it", self._local_s)
-        self.reset(WATCHDOG_RESET)
+        self._sleep = _Sleep(None, False)
+        self._schedule_wake()
 
     def _feed_watchdog(self, payload: bytes, time_s: float) -> bytes:
         timeout_ms: int = unpack_from("<I", payload)[0]
