@@ -123,7 +123,7 @@ def test_a_micropython_that_cannot_be_started_is_one_sentence_and_leaves_nothing
 
     monkeypatch.setattr(subprocess, "Popen", refuse)
     before = open_files()
-    with pytest.raises(VirtualDeviceError, match="cannot be started: .*Permission denied"):
+    with pytest.raises(VirtualDeviceError, match=r"cannot be started: .*Permission denied"):
         FirmwareProcess(flash, 512 * 1024, 0)
     assert open_files() == before
 
