@@ -116,3 +116,11 @@ def test_summary_of_ranges() -> None:
     figures = [degrees(figure) for figure in (summary.min_rad, summary.median_rad, summary.max_rad)]
     np.testing.assert_allclose(figures, [40, 50, 60], atol=0.5)
     assert summarise([]) is None
+
+
+def test_fidgeting_after_a_set_is_not_a_repetition_but_a_smaller_set_is() -> None:
+    large = [(1.0 + 2 * k + s, a) for k in range(4) for s, a in ((0.0, 0.0), (1.0, 60.0))]
+    fidget = [(9.0, 0.0), (25.0, 0.0), (26.0, 10.0), (27.0, 0.0), (32.0, 0.0)]
+    smaller = [(32.0 + 2 * k + s, a) for k in range(3) for s, a in ((0.0, 0.0), (1.0, 30.0))]
+    found = repetitions_of((0, 0), *large, *fidget, *smaller, (38.0, 0.0), (40.0, 0.0))
+    assert [degrees(one.range_of_motion_rad) > 45.0 for one in found] == [True] * 4 + [False] * 3

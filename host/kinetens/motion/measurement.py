@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from kinetens.errors import InvalidInput
 from kinetens.motion.angle import MovementPlane
+from kinetens.motion.doubling import DipJoiner
 from kinetens.motion.heading import HeadingDrift
 from kinetens.motion.quaternion import Quaternions
 from kinetens.motion.repetitions import (
@@ -45,6 +46,7 @@ class MovementMeter:
         self._detector = RepetitionDetector()
         self._plane = MovementPlane()
         self._heading = HeadingDrift()
+        self._joiner = DipJoiner()
         self._settle()
         # The last steps, as a ring: step number n is at n modulo its length.
         self._step_times_s = np.zeros(_REMEMBERED)
@@ -180,10 +182,16 @@ class MovementMeter:
             repetition = event.repetition and self._measured(event.repetition)
             if repetition:
                 self.repetitions.append(repetition)
+                if self._joiner.join(self.repetitions, self._orientations_until(repetition.end_s), STEP_S):
+                    continue
             recorded.append(replace(event, repetition=repetition))
         if events:
             self._settle()
         return recorded
+
+    def _orientations_until(self, time_s: float) -> Quaternions:
+        kept = np.arange(max(0, self._steps - _REMEMBERED), self._steps) % _REMEMBERED
+        return self._step_quaternions[kept[: np.searchsorted(self._step_times_s[kept], time_s)]]
 
     def _measured(self, found: Repetition) -> Repetition:
         """The repetition, measured again along the plane as it is known now."""

@@ -30,6 +30,10 @@ SLOWING_SHARE = 0.1
 """A way back is over when it slows below this share of its peak speed."""
 PAUSE_S = 12.0
 """So long after a repetition, the next may go the other way and have another range."""
+LIVELY_SHARE = 0.25
+"""After a pause, less than this share of the range before it is fidgeting, not a set of smaller repetitions."""
+NEW_EXERCISE_S = 60.0
+"""After so long a pause any range may come: nothing is known from before."""
 LONGEST_HOLD_S = 12.0
 """Who stays out longer, within STAYING_RAD, has taken a new posture."""
 STAYING_RAD = radians(4.0)
@@ -146,6 +150,7 @@ class RepetitionDetector:
         self._dip: tuple[Mark, Mark] | None = None
         self._turn_again = nowhere
         self._last_end_s = -inf
+        self._before_pause_rad = 0.0
         self._standing_s = self._return_speed = self._peak_speed = self._unknown_s = 0.0
 
     @property
@@ -253,10 +258,13 @@ class RepetitionDetector:
         self._peak_speed = self._unknown_s = 0.0
 
     def _await_departure(self, here: Mark) -> None:
-        if here.time_s - self._last_end_s > PAUSE_S:
+        rests_s = here.time_s - self._last_end_s
+        if rests_s > PAUSE_S and self._ranges:
+            self._before_pause_rad = self._usual()
             self._sense = 0.0
             self._ranges.clear()
-        threshold = max(SMALLEST_RANGE_RAD, OUTWARD_SHARE * self._usual())
+        before = self._before_pause_rad if rests_s < NEW_EXERCISE_S and not self._ranges else 0.0
+        threshold = max(SMALLEST_RANGE_RAD, OUTWARD_SHARE * self._usual(), LIVELY_SHARE * before)
         if not self._sense and abs(here.angle_rad - self._start.angle_rad) > threshold:
             self._sense = 1.0 if here.angle_rad > self._start.angle_rad else -1.0
         if self._way(self._start, here) > threshold:
