@@ -19,6 +19,13 @@ def demonstrated(tmp_path: Path, **options: object) -> Demonstration:
     return demonstrate(SimulationOptions.of(**options), tmp_path, QUIET)
 
 
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few seconds of stimulation, where it is not what is looked at."""
+    monkeypatch.setattr(demonstration, "STIMULATION_S", 6.0)
+    monkeypatch.setattr(demonstration, "EXERCISE_AT_S", 16.0)
+
+
 @pytest.fixture(scope="module")
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Demonstration:
     return demonstrated(tmp_path_factory.mktemp("shipped"))
@@ -51,6 +58,7 @@ def test_the_session_is_whole_and_the_report_is_there(shipped: Demonstration):
     assert shipped.report.read_text().startswith("<!doctype html>") or "<html" in shipped.report.read_text()
 
 
+@pytest.mark.usefixtures("brief")
 @pytest.mark.parametrize("seed", [1, 5])
 def test_generated_motion_is_counted_and_measured(tmp_path: Path, seed: int):
     done = demonstrated(tmp_path, repetitions=12, range_deg=60.0, seed=seed)
@@ -59,11 +67,8 @@ def test_generated_motion_is_counted_and_measured(tmp_path: Path, seed: int):
     assert done.range_deg[0] == pytest.approx(60, abs=2)
 
 
-def test_one_seed_is_one_history_and_another_seed_another(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(demonstration, "STIMULATION_S", 6.0)
-    monkeypatch.setattr(demonstration, "EXERCISE_AT_S", 16.0)
+@pytest.mark.usefixtures("brief")
+def test_one_seed_is_one_history_and_another_seed_another(tmp_path: Path):
     digests = [
         demonstrated(tmp_path / str(run), repetitions=3, seed=seed, loss=0.05).frames_sha256
         for run, seed in enumerate((7, 7, 8))
@@ -71,6 +76,7 @@ def test_one_seed_is_one_history_and_another_seed_another(
     assert digests[0] == digests[1] != digests[2]
 
 
+@pytest.mark.usefixtures("brief")
 def test_every_lost_sample_is_reported_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     radios: list[Radio] = []
     make = Radio.__init__

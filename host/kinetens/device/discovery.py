@@ -17,6 +17,8 @@ from kinetens_protocol import uuids
 SCAN_S = 10.0
 _OTHERS_S = 1.0
 """When any device will do: how long to listen for others after the first."""
+_NAMESAKES_S = 0.3
+"""When a name will do: how long to listen for others of that name, some three advertisements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,11 @@ async def find(adapter: Adapter, wanted: str, duration_s: float = SCAN_S) -> Fou
     """
 
     def enough(found: Found) -> float | None:
-        return _OTHERS_S if not wanted else 0.0 if _is(found, wanted) else None
+        if not wanted:
+            return _OTHERS_S
+        if not _is(found, wanted):
+            return None
+        return 0.0 if found.address.lower() == wanted.lower() else _NAMESAKES_S
 
     seen = await scan(adapter, duration_s, enough)
     matching = [found for found in seen if not wanted or _is(found, wanted)]
