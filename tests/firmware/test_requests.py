@@ -117,7 +117,7 @@ def test_events_are_numbered_and_wrap():
     events = load_firmware_module("link.requests").Events()
     numbers = []
     for _ in range(0x10002):
-        buffer, offset = events.begin(1)
+        _, offset = events.begin(1)
         numbers.append(messages.unpack_message(bytes(events.bytes_to(offset))).identifier)
     assert numbers[:2] == [1, 2]
     assert numbers[0xFFFE:] == [0xFFFF, 0, 1, 2]

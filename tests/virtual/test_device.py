@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from kinetens.device.discovery import find, scan
 from kinetens.device.link import connect
 from kinetens.errors import DeviceNotFound, LinkLost, RequestRefused, VirtualDeviceError
+from kinetens.motion.quaternion import to_rotation
 from kinetens.virtual import process
 from kinetens.virtual.flash import deploy
+from kinetens.virtual.member import GeneratedMember
 from kinetens.virtual.radio import RadioConditions
 from kinetens.virtual.world import DeviceOptions, World
 from kinetens_protocol import control, faults, messages, motion, stimulation, uuids
@@ -609,6 +611,32 @@ def test_ticks_may_wrap(start_us: int):
     assert np.array_equal(heard.motion().index, np.arange(status.produced))
     assert len(heard.statuses) >= 7
     index_follows_time(heard)
+
+
+@pytest.mark.parametrize("rate_hz", [25, 100, 200])
+def test_a_sample_says_where_the_limb_was_at_its_time(rate_hz: int):
+    member = GeneratedMember(6, 1.0, 5, start_delay_s=7.0)
+
+    async def work(world: World):
+        device = await world.device(member)
+        async with linked(world) as link:
+            heard = Heard(link)
+            await link.start_stream(rate_hz)
+            await asyncio.sleep(20.0)
+        got = heard.motion()
+        return got, np.array([device._world_s(float(time_us)) for time_us in got.device_time_us])
+
+    got, times_s = in_world(work)
+    measured = to_rotation(got.quaternion)
+
+    def error_rad(delay_s: float) -> float:
+        """How far from the member's own motion, but for the heading, which no sensor of gravity knows."""
+        turns = measured * member.orientation(times_s - delay_s).inv()
+        return float(np.mean((turns.mean().inv() * turns).magnitude()))
+
+    delays_s = np.arange(-0.02, 0.0201, 0.001)
+    assert abs(delays_s[np.argmin([error_rad(delay_s) for delay_s in delays_s])]) <= 0.0015
+    assert np.degrees(error_rad(0.0)) < 0.5
 
 
 def test_the_stimulation_channel_answers_its_state():
