@@ -79,7 +79,7 @@ def recording(name: str, out: Path) -> Generator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=dict(os.environ),
+        env={**os.environ, "TMPDIR": os.fspath(out)},  # a world that is killed leaves its flash behind
     )
     overdue = threading.Timer(LONG_S, child.kill)
     overdue.start()
