@@ -8,41 +8,44 @@ Source: D. Laidig, T. Seel, "VQF: Highly accurate IMU orientation estimation wit
 disturbance rejection", Information Fusion 91 (2023), and its implementation vqf 2.1.
 """
 
-import math
 import sys
 from array import array
 
 from motion import orientation_kernels as k
 from motion.orientation_kernels import advance
 
-# VQF's parameters by the paper's names: seconds, degrees a second, m/s².
+# VQF's parameters by the paper's names, in thousandths: ms, 0.001 degrees a second, mm/s². Integers here and in what
+# is made of them, since floats are single on a device and double on a PC: both must filter alike to the last bit.
 PARAMETERS = {
-    "tauAcc": 3.0,
-    "biasSigmaInit": 0.5,
-    "biasForgettingTime": 100.0,
-    "biasClip": 2.0,
-    "biasSigmaMotion": 0.1,
-    "biasSigmaRest": 0.03,
-    "restMinT": 1.5,
-    "restFilterTau": 0.5,
-    "restThGyr": 2.0,
-    "restThAcc": 0.5,
+    "tauAcc": 3_000,
+    "biasSigmaInit": 500,
+    "biasForgettingTime": 100_000,
+    "biasClip": 2_000,
+    "biasSigmaMotion": 100,
+    "biasSigmaRest": 30,
+    "restMinT": 1_500,
+    "restFilterTau": 500,
+    "restThGyr": 2_000,
+    "restThAcc": 500,
 }
 # Not in the paper: a sensor's own offset may be beyond biasClip. What the first rest shows up to this limit becomes
 # the middle that the bias is clipped around.
-FIRST_REST_CLIP_DPS = 10.0
+FIRST_REST_CLIP_MDPS = 10_000
 # After a gap or a saturated gyroscope: the turn that makes what was known worth one window, the least rate to expect
 # in a gap, how many counts a saturated gyroscope is beyond its range, and what always stays of what was known.
-DOUBT_RAD = 0.4
-DOUBT_RATE_RAD_S = 0.3
+DOUBT_MRAD = 400
+DOUBT_RATE_MRAD_S = 300
 LOST_RATE = 8192
-DOUBT_MIN_S = 0.15
+DOUBT_MIN_MS = 150
 CLIPPED = 2  # REST = 1, CLIPPED: the flags of an output
 WINDOW_RATE_HZ = 13
 ONE = 1 << 30
 REST_PRECISION = 15  # Q of the Kalman gain, at rest below 0.8 and in motion below 0.022
 MOTION_PRECISION = 20
-GRAVITY_M_S2 = 9.80665
+GRAVITY_UM_S2 = 9_806_650
+PI = 3_141_592_653_589_793  # in PARTS, as the next
+ROOT_2 = 1_414_213_562_373_095
+PARTS = 10**15
 
 
 class Orientation:
@@ -56,11 +59,10 @@ class Orientation:
 
     def __init__(self, sample_rate_mhz, gyro_udps_per_count, accel_ug_per_count, output_rate_mhz=None):
         p = PARAMETERS
-        rate_hz = sample_rate_mhz / 1000
-        dps_per_count = gyro_udps_per_count / 1e6
-        rad_per_count = math.radians(dps_per_count)
-        self._length = max(1, int(rate_hz / WINDOW_RATE_HZ))
-        period_s = self._length / rate_hz
+        length = self._length = max(1, sample_rate_mhz // (1000 * WINDOW_RATE_HZ))
+        # Windows in a millisecond, and counts in a radian a second, as ratios.
+        windows, ms = sample_rate_mhz, 10**6 * length
+        counts, rad_s = 180 * 10**6 * PARTS, gyro_udps_per_count * PI
         self._stages = (
             self._end_window,
             self._filter_rest,
@@ -76,42 +78,43 @@ class Orientation:
         self._last_stage_left = self._length - (len(self._stages) - 1) // self._stages_at_once
         self._correction = array("i", bytearray(4 * k.CHANNEL * k.CORRECTION_CHANNELS))
         self._rest = array("i", bytearray(4 * k.CHANNEL * k.REST_CHANNELS))
-        self._correction_windows = max(1, round(p["tauAcc"] / period_s))
-        self._correction_gain = _butterworth(p["tauAcc"], period_s)
-        self._rest_windows = max(1, round(p["restFilterTau"] / period_s))
-        self._rest_gain = _butterworth(p["restFilterTau"], period_s)
-        self._rest_min = round(p["restMinT"] / period_s)
-        self._doubt_turn = int(DOUBT_RAD / rad_per_count * rate_hz)
-        self._doubt_rate = int(DOUBT_RATE_RAD_S / rad_per_count)
-        self._doubt_windows = max(1, int(DOUBT_MIN_S / period_s))
+        self._correction_windows = max(1, _round(p["tauAcc"] * windows, ms))
+        self._correction_gain = _butterworth(p["tauAcc"], windows, ms)
+        self._rest_windows = max(1, _round(p["restFilterTau"] * windows, ms))
+        self._rest_gain = _butterworth(p["restFilterTau"], windows, ms)
+        self._rest_min = _round(p["restMinT"] * windows, ms)
+        self._doubt_turn = DOUBT_MRAD * counts * sample_rate_mhz // (rad_s * 10**6)
+        self._doubt_rate = DOUBT_RATE_MRAD_S * counts // (rad_s * 1000)
+        self._doubt_windows = max(1, DOUBT_MIN_MS * windows // ms)
 
         s = self._s = array("i", bytearray(4 * k.STATE_SIZE))
-        turn = rad_per_count / rate_hz / 2 * ONE
+        # Half the angle that one count turns in one sample, Q30 and as many more bits as fit two words of 15.
+        turn, parts = 1000 * rad_s << 29, counts * sample_rate_mhz
         shift = 0
-        if turn >= 26500:
+        if turn >= 26500 * parts:
             raise ValueError("the sensor can turn too far in a sample: raise its rate or lower its range")
-        while turn < 16384:
+        while turn < 16384 * parts:
             turn *= 2
             shift += 1
         s[k.SIGN] = -(1 << 31) if sys.maxsize > 1 << 31 else 0
         s[k.OUTPUT_TIME] = sample_rate_mhz
         self.set_output_rate(output_rate_mhz or sample_rate_mhz)
-        s[k.TURN_HIGH] = int(turn)
-        s[k.TURN_LOW] = int((turn - int(turn)) * 32768)
+        s[k.TURN_HIGH] = turn // parts
+        s[k.TURN_LOW] = turn % parts * 32768 // parts
         s[k.TURN_SHIFT] = shift
-        s[k.BIAS_CLIP] = round(p["biasClip"] / dps_per_count * 65536)
-        s[k.FIRST_CLIP] = round(FIRST_REST_CLIP_DPS / dps_per_count * 65536)
-        s[k.STILL_GYR] = round((p["restThGyr"] / dps_per_count * 16) ** 2)
-        s[k.STILL_ACC] = round((p["restThAcc"] / GRAVITY_M_S2 * 1e6 / accel_ug_per_count * 16) ** 2)
-        s[k.TILT_RATE] = round(2 / period_s / rad_per_count * 65536 / 64)
-        # Variances in (0.01 deg/s)**2, as VQF has them.
-        growth = 100 * period_s / p["biasForgettingTime"]
-        motion = (100 * p["biasSigmaMotion"]) ** 2
-        rest = (100 * p["biasSigmaRest"]) ** 2
-        s[k.P_INIT] = round((100 * p["biasSigmaInit"]) ** 2 * 262144)
-        s[k.P_GROWTH] = round(growth * 262144)
-        self._motion_noise = round((motion**2 / growth + motion) * 4)
-        self._rest_noise = round((rest**2 / growth + rest) * 4)
+        s[k.BIAS_CLIP] = _round(p["biasClip"] * 1000 * 65536, gyro_udps_per_count)
+        s[k.FIRST_CLIP] = _round(FIRST_REST_CLIP_MDPS * 1000 * 65536, gyro_udps_per_count)
+        s[k.STILL_GYR] = _round((p["restThGyr"] * 1000 * 16) ** 2, gyro_udps_per_count**2)
+        s[k.STILL_ACC] = _round((p["restThAcc"] * 10**9 * 16) ** 2, (GRAVITY_UM_S2 * accel_ug_per_count) ** 2)
+        s[k.TILT_RATE] = _round(2000 * windows * counts * 1024, ms * rad_s)
+        # Variances in (0.01 deg/s)**2, as VQF has them; they grow by growth / forgetting in a window.
+        growth, forgetting = 100 * ms, p["biasForgettingTime"] * windows
+        motion = p["biasSigmaMotion"] ** 2
+        rest = p["biasSigmaRest"] ** 2
+        s[k.P_INIT] = _round(p["biasSigmaInit"] ** 2 * 262144, 100)
+        s[k.P_GROWTH] = _round(growth * 262144, forgetting)
+        self._motion_noise = _round(4 * motion * (motion * forgetting + 100 * growth), 10000 * growth)
+        self._rest_noise = _round(4 * rest * (rest * forgetting + 100 * growth), 10000 * growth)
         self.reset()
 
     def reset(self):
@@ -311,6 +314,16 @@ class Orientation:
             k.end_update(self._s)
 
 
-def _butterworth(tau_s, period_s):
-    """The gain of kernels.low_pass for VQF's second-order low-pass with this time constant."""
-    return round(2 * math.sin(period_s / (math.sqrt(2) * tau_s)) * 65536)
+def _round(numerator, denominator):
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
+def _butterworth(tau_ms, windows, ms):
+    """The gain of kernels.low_pass for VQF's second-order low-pass with this time constant: 2 sin(period / tau / root 2).
+
+    The sine's series to the fifth power errs by less than 1e-10 where the window is a tenth of the time constant.
+    """
+    x = ms * PARTS * PARTS // (windows * ROOT_2 * tau_ms)  # in PARTS
+    square = x * x // PARTS
+    sine = x - x * square // (6 * PARTS) + x * square // PARTS * square // (120 * PARTS)
+    return _round(2 * sine * 65536, PARTS)
