@@ -111,11 +111,11 @@ class Device:
         if stream:
             counters = (
                 stream.session_id,
-                stream.produced,
-                stream.dropped,
-                stream.refused,
-                stream.raw_produced,
-                stream.raw_dropped,
+                stream.orientation.produced,
+                stream.orientation.dropped,
+                stream.orientation.outbox.refused + stream.raw.outbox.refused,
+                stream.raw.produced,
+                stream.raw.dropped,
                 stream.lost,
             )
         return control.Status(
@@ -146,8 +146,8 @@ class Device:
                 self._start_sensor(False)
             stream = self.stream
             if stream and self.server.connected:
-                stream.orientation.send(self.server.notify_motion)
-                stream.raw.send(self.server.notify_raw)
+                stream.orientation.outbox.send(self.server.notify_motion)
+                stream.raw.outbox.send(self.server.notify_raw)
             left_us = time.ticks_diff(due, time.ticks_us())
             await asyncio.sleep_ms(left_us // 1000 if left_us > 0 else 0)
             self.clock.update()
@@ -303,8 +303,8 @@ class Device:
             requests.forget()
         if self.stream and self.stream.streaming:
             self.stream.stop()
-            self.stream.orientation.clear()
-            self.stream.raw.clear()
+            self.stream.orientation.outbox.clear()
+            self.stream.raw.outbox.clear()
 
     def _button(self, pressed):
         if self.stimulation:
