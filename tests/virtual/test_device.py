@@ -16,6 +16,7 @@ from kinetens.errors import DeviceNotFound, LinkLost, RequestRefused, VirtualDev
 from kinetens.motion.quaternion import to_rotation
 from kinetens.virtual import process
 from kinetens.virtual.flash import deploy
+from kinetens.virtual.machine_side import _wire as wire
 from kinetens.virtual.member import GeneratedMember
 from kinetens.virtual.radio import RadioConditions
 from kinetens.virtual.world import DeviceOptions, World
@@ -549,7 +550,7 @@ def test_a_failure_behind_the_scenes_ends_the_run_with_it():
         def broken(payload: bytes, time_s: float) -> bytes:
             raise ArithmeticError("a broken model")
 
-        device._plain_calls[process.ADC_READ] = broken
+        device._plain_calls[wire.ADC_READ] = broken
         await asyncio.sleep(1000)
 
     with pytest.raises(ArithmeticError, match="a broken model"):

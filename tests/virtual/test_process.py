@@ -8,6 +8,7 @@ import pytest
 
 from kinetens.errors import VirtualDeviceError
 from kinetens.virtual import process
+from kinetens.virtual.machine_side import _wire as wire
 from kinetens.virtual.process import FirmwareEnded, FirmwareHung, FirmwareProcess, find_micropython
 
 
@@ -28,7 +29,7 @@ def open_files() -> int:
 def test_prints_come_as_calls_and_the_end_is_noticed(flash: Path):
     firmware = started(flash, "print('hello', 7)\nimport sys\nsys.exit()\n")
     call = firmware.next_call()
-    assert (call.operation, call.payload) == (process.LOG, b"hello 7\n")
+    assert (call.operation, call.payload) == (wire.LOG, b"hello 7\n")
     firmware.answer(0)
     with pytest.raises(FirmwareEnded):
         firmware.next_call()
@@ -64,7 +65,7 @@ def test_every_call_takes_time_so_that_no_loop_stops_the_clock(flash: Path):
     firmware = started(flash, "from machine import Pin\nwhile Pin(3).value():\n    pass\n")
     for _ in range(5):
         call = firmware.next_call()
-        assert call.operation == process.PIN_GET
+        assert call.operation == wire.PIN_GET
         assert call.busy_us > 0
         firmware.answer(0, b"\1")
     firmware.end()
@@ -72,7 +73,7 @@ def test_every_call_takes_time_so_that_no_loop_stops_the_clock(flash: Path):
 
 def test_the_longest_answer_arrives_whole(flash: Path):
     firmware = started(flash, "import os\nprint(len(os.urandom(65535)))\n")
-    assert firmware.next_call().operation == process.RANDOM
+    assert firmware.next_call().operation == wire.RANDOM
     firmware.answer(0, bytes(process.LONGEST_PAYLOAD))
     assert firmware.next_call().payload == b"65535\n"
     firmware.end()

@@ -96,17 +96,18 @@ class EndRequest:
 @contextmanager
 def ends_cleanly(request: EndRequest) -> Generator[None]:
     """Turn Ctrl-C and a request to terminate into the end of the session, on the running loop."""
+    if sys.platform == "win32":  # its loops take no handlers, and Ctrl-C raises KeyboardInterrupt
+        yield
+        return
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)
     for number in signals:
-        with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt instead
-            loop.add_signal_handler(number, request.ask)
+        loop.add_signal_handler(number, request.ask)
     try:
         yield
     finally:
         for number in signals:
-            with contextlib.suppress(NotImplementedError):
-                loop.remove_signal_handler(number)
+            loop.remove_signal_handler(number)
 
 
 @contextmanager

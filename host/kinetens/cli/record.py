@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from math import degrees
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,6 @@ from kinetens.session.recorder import Recorder, RecordingPlan
 from kinetens.session.recorder import record as record_session
 from kinetens.session.store import sessions_dir
 from kinetens_protocol import control, stimulation
-
-_AFTER_S = 2.0
 
 
 @click.command()
@@ -112,12 +111,14 @@ def record(
         _print(result)
 
 
-def _until_member_ends(reach: Reach, end: EndRequest, seconds: float | None, repetitions: int | None):  # type: ignore[no-untyped-def]
+def _until_member_ends(
+    reach: Reach, end: EndRequest, seconds: float | None, repetitions: int | None
+) -> Callable[[], bool]:
     """A virtual member who has finished ends the session, unless the user said when it ends."""
     simulation = reach.simulation
     if simulation is None or seconds is not None or repetitions is not None:
         return end
-    return lambda: end() or simulation.world.now_s() > simulation.member.end_s + _AFTER_S
+    return lambda: end() or simulation.member_has_finished()
 
 
 def _show_stimulation(view: LiveView, frame: Frame) -> None:

@@ -6,8 +6,10 @@ from math import cos, radians
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import constants
 
-STANDARD_GRAVITY_M_S2 = 9.80665
+STANDARD_GRAVITY_M_S2 = constants.g
+
 FACES = ("x", "-x", "y", "-y", "z", "-z")
 """A face by the sensor's axis that points up."""
 STEEPEST_RAD = radians(15.0)

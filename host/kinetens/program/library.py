@@ -5,7 +5,6 @@ describes it. Own exercises add to the library and never replace what is built i
 """
 
 import difflib
-import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -13,10 +12,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 from pydantic import ValidationError
 
 from kinetens.errors import InvalidInput
+from kinetens.home import home_dir
 from kinetens.program.exercise import SLUG, Exercise
 
 SUFFIX = ".toml"
@@ -40,8 +39,7 @@ class ExerciseNotFound(InvalidInput):
 
 def own_exercises_dir() -> Path:
     """The therapist's own folder: `exercises` in KINETENS_HOME or in the user's data folder."""
-    home = os.environ.get("KINETENS_HOME")
-    return (Path(home) if home else platformdirs.user_data_path("kinetens", appauthor=False)) / "exercises"
+    return home_dir() / "exercises"
 
 
 def library() -> dict[str, Exercise]:

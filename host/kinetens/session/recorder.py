@@ -67,7 +67,9 @@ class Recorder:
         return self._stream
 
     async def stop(self) -> None:
-        """Stop the stream and wait for what is on its way. Raises as `Link.request` does."""
+        """Stop the stream and wait for what is on its way. Raises as `Link.request` does, and what kept
+        the last frames from being recorded.
+        """
         if self._stream is None:
             return
         status = await self.link.stop_stream()
@@ -80,6 +82,8 @@ class Recorder:
         self.live.next_index = status.produced
         self._measured(self.live.meter.finish())
         self._stream = None
+        if self.failure is not None:
+            raise self.failure
 
     async def keep_time(self) -> None:
         """Exchange times and commit until cancelled; raises LinkLost when the link is."""
@@ -111,7 +115,7 @@ class Recorder:
                 self._take_motion(frame)
             elif frame.channel == "control":
                 self._take_control(frame.data)
-        except Exception as error:  # the disk is full: stop recording, and let the waiting task say so
+        except Exception as error:  # a full disk, say: stop recording; `keep_time` and `stop` raise it
             self.failure = error
 
     async def _exchange_time(self) -> None:
@@ -140,9 +144,7 @@ class Recorder:
         self._measured(live.meter.update(times_s, decoded.quaternion[fresh], decoded.rest[fresh]))
 
     def _take_control(self, data: bytes) -> None:
-        with contextlib.suppress(
-            ProtocolError
-        ):  # a malformed event is kept in the record and shown by verify
+        with contextlib.suppress(ProtocolError):  # a malformed event is kept in the record as it came
             message = messages.unpack_message(data)
             if message.kind == messages.EVENT and message.code == control.STATUS_EVENT:
                 self.live.status = control.unpack_status(message.payload)

@@ -4,9 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from kinetens.errors import KinetensError, OutputNotWritable, SessionNotFound
+from kinetens.home import home_dir
 from kinetens.session.layout import SIDE_FILES, SUFFIX
 from kinetens.session.reader import Session
 
@@ -23,8 +22,7 @@ class Problem:
 
 def sessions_dir() -> Path:
     """Where sessions go unless told otherwise: `sessions` in KINETENS_HOME or the user's data folder."""
-    home = os.environ.get("KINETENS_HOME")
-    return (Path(home) if home else platformdirs.user_data_path("kinetens", appauthor=False)) / "sessions"
+    return home_dir() / "sessions"
 
 
 def session_paths(folder: Path) -> list[Path]:

@@ -26,7 +26,6 @@ from kinetens.virtual.simulation import Simulation, SimulationOptions, simulate
 STIMULATION_S = 30.0
 EXERCISE_AT_S = 50.0
 """When the member begins to exercise: well after the stimulation, which needs a button press, a check and a ramp."""
-_AFTER_S = 2.0
 _BUTTON_HELD_S = 0.7
 _SCAN_S = 3.0
 
@@ -164,7 +163,7 @@ async def _in_world(options: SimulationOptions, out: Path, watcher: Watcher) -> 
                 seed=options.seed,
                 before=before,
                 on_tick=watcher.ticks,
-                stop_requested=lambda: world.now_s() >= member.end_s + _AFTER_S,
+                stop_requested=simulation.member_has_finished,
             )
             recorder = await record(link, plan)
             virtual_s = world.now_s()

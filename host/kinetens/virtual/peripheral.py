@@ -13,23 +13,11 @@ from bumble.device import AdvertisingType, Connection, Device, DeviceConfigurati
 from bumble.host import Host
 
 from kinetens.virtual import clock
+from kinetens.virtual.machine_side import _wire as wire
 from kinetens.virtual.radio import Radio
 
 ENOMEM = 12
 EINVAL = 22
-
-_ACTIVE = 1
-_CONFIG = 2
-_ADVERTISE = 3
-_REGISTER = 4
-_SET_VALUE = 5
-_NOTIFY = 6
-_DISCONNECT = 7
-
-_IRQ_CENTRAL_CONNECT = 1
-_IRQ_CENTRAL_DISCONNECT = 2
-_IRQ_GATTS_WRITE = 3
-_IRQ_MTU_EXCHANGED = 21
 
 _READ = 0x0002
 _PROPERTIES = 0x003E
@@ -87,23 +75,23 @@ class Peripheral:
         Raises BluetoothError with the errno that NimBLE would give.
         """
         what, arguments = payload[0], payload[1:]
-        if what == _ACTIVE:
+        if what == wire.BLE_ACTIVE:
             if arguments:
                 self._active = bool(arguments[0])
             return bytes([self._active])
         if not self._active:
             raise BluetoothError(EINVAL, "Bluetooth is not active")
-        if what == _REGISTER:
+        if what == wire.BLE_REGISTER:
             return self._register(arguments.decode())
-        if what == _NOTIFY:
+        if what == wire.BLE_NOTIFY:
             self._notify(*unpack_from("<HH", arguments), arguments[4:], at_s)
-        elif what == _SET_VALUE:
+        elif what == wire.BLE_SET_VALUE:
             self._set_value(*unpack_from("<HB", arguments), arguments[3:])
-        elif what == _ADVERTISE:
+        elif what == wire.BLE_ADVERTISE:
             self._advertise(arguments)
-        elif what == _CONFIG:
+        elif what == wire.BLE_CONFIG:
             self._configure(arguments)
-        elif what == _DISCONNECT:
+        elif what == wire.BLE_DISCONNECT:
             self._disconnect(unpack_from("<H", arguments)[0])
         return b""
 
@@ -181,22 +169,22 @@ class Peripheral:
         self._connections[connection.handle] = connection
         connection.on(Connection.EVENT_DISCONNECTION, partial(self._disconnected, connection))
         connection.on(Connection.EVENT_CONNECTION_ATT_MTU_UPDATE, lambda: self._mtu_exchanged(connection))
-        self._emit_connection(_IRQ_CENTRAL_CONNECT, connection)
+        self._emit_connection(wire.IRQ_CENTRAL_CONNECT, connection)
 
     def _disconnected(self, connection: Connection, _reason: int) -> None:
         self._connections.pop(connection.handle, None)
-        self._emit_connection(_IRQ_CENTRAL_DISCONNECT, connection)
+        self._emit_connection(wire.IRQ_CENTRAL_DISCONNECT, connection)
 
     def _emit_connection(self, event: int, connection: Connection) -> None:
         address = connection.peer_address
         self._on_event(pack("<BHB", event, connection.handle, address.address_type) + bytes(address)[::-1])
 
     def _mtu_exchanged(self, connection: Connection) -> None:
-        self._on_event(pack("<BHH", _IRQ_MTU_EXCHANGED, connection.handle, connection.att_mtu))
+        self._on_event(pack("<BHH", wire.IRQ_MTU_EXCHANGED, connection.handle, connection.att_mtu))
 
     def _writing_to(self, handle: int) -> Callable[[Connection, bytes], None]:
         def written(connection: Connection, value: bytes) -> None:
-            self._on_event(pack("<BHH", _IRQ_GATTS_WRITE, connection.handle, handle) + value)
+            self._on_event(pack("<BHH", wire.IRQ_GATTS_WRITE, connection.handle, handle) + value)
 
         return written
 

@@ -13,27 +13,6 @@ from typing import NamedTuple
 
 from kinetens.errors import VirtualDeviceError
 
-SLEEP = 1
-I2C_READ = 2
-I2C_WRITE = 3
-PIN_SET = 4
-PIN_GET = 5
-PIN_WATCH = 6
-ADC_READ = 7
-RMT_WRITE = 8
-RMT_STOP = 9
-RMT_BUSY = 10
-RESET = 11
-WATCHDOG = 12
-TEMPERATURE = 13
-RANDOM = 14
-IDENTITY = 15
-BLE = 16
-LOG = 17
-
-EVENT_PIN = 1
-EVENT_BLE = 2
-
 _CALL = Struct("<BIH")
 _ANSWER = Struct("<BQH")
 LONGEST_PAYLOAD = 0xFFFF
@@ -57,11 +36,18 @@ class FirmwareEnded(Exception):
     """The process is gone."""
 
 
+INTERPRETER = "KINETENS_MICROPYTHON"
+"""Set in the environment, it names another MicroPython, such as one with a device's 32-bit words."""
+
+
 def find_micropython() -> str:
-    """The `micropython` command beside this Python, else on PATH.
+    """The MicroPython that the environment names, else the `micropython` command beside this Python, else on PATH.
 
     Raises VirtualDeviceError when there is none.
     """
+    named = os.environ.get(INTERPRETER)
+    if named:
+        return named
     beside = Path(sys.executable).parent / "micropython"
     found = str(beside) if beside.exists() else shutil.which("micropython")
     if not found:

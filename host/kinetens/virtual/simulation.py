@@ -23,6 +23,7 @@ from kinetens.virtual.world import DeviceOptions, World
 
 DEFAULT_REPETITIONS = 10
 DEFAULT_RANGE_DEG = 60.0
+_STANDS_STILL_S = 2.0
 
 Member = RecordedMember | GeneratedMember | SixPositions
 
@@ -95,6 +96,10 @@ class Simulation:
     member: Member
     adapter: Adapter
     options: SimulationOptions
+
+    def member_has_finished(self) -> bool:
+        """The member has made the last movement, and stood still for a while after it."""
+        return self.world.now_s() >= self.member.end_s + _STANDS_STILL_S
 
 
 @asynccontextmanager

@@ -42,6 +42,8 @@ class DeviceOptions:
     clock_ppm: float | None = None
     ticks_start_us: int = 0
     heap_bytes: int = 512 * 1024
+    instructions: str | None = None
+    """What the firmware is compiled for (mpy-cross's -march); None leaves that to the device, from the sources."""
     protocol_major: int | None = None
     """Protocol version to claim instead of the firmware's own."""
 
@@ -72,7 +74,7 @@ class World:
         unique_id = rng.randbytes(6)
         flash = options.flash or Path(self._temporary.name) / f"flash-{number}"
         name = options.name or f"kinetens-{unique_id[4:].hex().upper()}"
-        deploy(options.board, {"name": name, "serial": unique_id.hex()}, flash)
+        deploy(options.board, {"name": name, "serial": unique_id.hex()}, flash, options.instructions)
         if options.protocol_major is not None:
             claim_protocol(flash, options.protocol_major)
         board = json.loads((flash / "board.json").read_text())

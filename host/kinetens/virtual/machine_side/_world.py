@@ -8,26 +8,7 @@ answers calls; SLEEP is answered when the time has come or, if asked, when an ev
 import sys
 from struct import pack_into, unpack_from
 
-SLEEP = 1
-I2C_READ = 2
-I2C_WRITE = 3
-PIN_SET = 4
-PIN_GET = 5
-PIN_WATCH = 6
-ADC_READ = 7
-RMT_WRITE = 8
-RMT_STOP = 9
-RMT_BUSY = 10
-RESET = 11
-WATCHDOG = 12
-TEMPERATURE = 13
-RANDOM = 14
-IDENTITY = 15
-BLE = 16
-LOG = 17
-
-EVENT_PIN = 1
-EVENT_BLE = 2
+from _wire import *
 
 _CALL_US = 2
 _LONGEST_BUSY_US = 100_000  # then the world has a look, whose watchdog may have had enough

@@ -2,6 +2,7 @@
 
 from struct import pack, unpack_from
 
+import _wire as wire
 import _world
 
 FLAG_READ = 0x0002
@@ -13,19 +14,6 @@ FLAG_READ_ENCRYPTED = 0x0200
 FLAG_READ_AUTHENTICATED = 0x0400
 FLAG_WRITE_ENCRYPTED = 0x1000
 FLAG_WRITE_AUTHENTICATED = 0x2000
-
-_ACTIVE = 1
-_CONFIG = 2
-_ADVERTISE = 3
-_REGISTER = 4
-_SET_VALUE = 5
-_NOTIFY = 6
-_DISCONNECT = 7
-
-_IRQ_CENTRAL_CONNECT = 1
-_IRQ_CENTRAL_DISCONNECT = 2
-_IRQ_GATTS_WRITE = 3
-_IRQ_MTU_EXCHANGED = 21
 
 
 _LONGEST_WRITE = 20  # what exceeds a characteristic's buffer is cut off, as NimBLE does
@@ -54,7 +42,7 @@ class BLE:
         return _world.call(_world.BLE, bytes([what]) + payload)
 
     def active(self, on=None):
-        return bool(self._call(_ACTIVE, b"" if on is None else bytes([on]))[0])
+        return bool(self._call(wire.BLE_ACTIVE, b"" if on is None else bytes([on]))[0])
 
     def config(self, name=None, **settings):
         if name == "mtu":
@@ -64,22 +52,22 @@ class BLE:
         for key, value in settings.items():
             if key == "mtu":
                 self._mtu = value
-                self._call(_CONFIG, b"m" + pack("<H", value))
+                self._call(wire.BLE_CONFIG, b"m" + pack("<H", value))
             elif key == "gap_name":
-                self._call(_CONFIG, b"n" + (value if isinstance(value, bytes) else value.encode()))
+                self._call(wire.BLE_CONFIG, b"n" + (value if isinstance(value, bytes) else value.encode()))
 
     def irq(self, handler):
         self._irq = handler
 
     def gap_advertise(self, interval_us, adv_data=None, *, resp_data=None, connectable=True):
         if interval_us is None:
-            self._call(_ADVERTISE, pack("<IB", 0, 0))
+            self._call(wire.BLE_ADVERTISE, pack("<IB", 0, 0))
             return
         data = bytes(adv_data or b"")
-        self._call(_ADVERTISE, pack("<IB", interval_us, len(data)) + data + bytes(resp_data or b""))
+        self._call(wire.BLE_ADVERTISE, pack("<IB", interval_us, len(data)) + data + bytes(resp_data or b""))
 
     def gap_disconnect(self, connection):
-        self._call(_DISCONNECT, pack("<H", connection))
+        self._call(wire.BLE_DISCONNECT, pack("<H", connection))
         return True
 
     def gatts_register_services(self, services):
@@ -89,7 +77,7 @@ class BLE:
             text.append("S" + service.text)
             for characteristic in characteristics:
                 text.append("C%s %d" % (characteristic[0].text, characteristic[1]))
-        answer = self._call(_REGISTER, "\n".join(text).encode())
+        answer = self._call(wire.BLE_REGISTER, "\n".join(text).encode())
         handles = unpack_from("<%dH" % (len(answer) // 2), answer, 0)
         result = []
         position = 0
@@ -103,23 +91,23 @@ class BLE:
 
     def gatts_write(self, handle, data, send_update=False):
         self._values[handle] = bytes(data)
-        self._call(_SET_VALUE, pack("<HB", handle, send_update) + bytes(data))
+        self._call(wire.BLE_SET_VALUE, pack("<HB", handle, send_update) + bytes(data))
 
     def gatts_notify(self, connection, handle, data=None):
         """Raises OSError (ENOMEM) when the radio's queue is full, as NimBLE does."""
         payload = self._values[handle] if data is None else data
-        self._call(_NOTIFY, pack("<HH", connection, handle) + bytes(payload))
+        self._call(wire.BLE_NOTIFY, pack("<HH", connection, handle) + bytes(payload))
 
     def gatts_set_buffer(self, handle, length, append=False):
         self._longest[handle] = length
 
     def _event(self, payload):
         event = payload[0]
-        if event == _IRQ_GATTS_WRITE:
+        if event == wire.IRQ_GATTS_WRITE:
             connection, handle = unpack_from("<HH", payload, 1)
             self._values[handle] = bytes(payload[5 : 5 + self._longest.get(handle, _LONGEST_WRITE)])
             data = (connection, handle)
-        elif event == _IRQ_MTU_EXCHANGED:
+        elif event == wire.IRQ_MTU_EXCHANGED:
             data = unpack_from("<HH", payload, 1)
         else:
             connection, kind = unpack_from("<HB", payload, 1)
