@@ -10,7 +10,8 @@ _LONGEST_FRAME_BYTES = 244
 
 class NumberedSamples:
     """produced: samples numbered so far, dropped ones with them. dropped: those that found no frame or that the sensor
-    lost. outbox: the frames. Nothing is allocated after `start()`.
+    lost. frame: the one that is being filled; before its first sample call `begin()`. outbox: those before it. Nothing is
+    allocated after `start()`.
     """
 
     def __init__(self, kind):
@@ -19,6 +20,7 @@ class NumberedSamples:
         # A view of the time words, so that viper code writes them in place.
         self._time = memoryview(self._words)[frames.TIME_LOW : frames.TIME_HIGH + 1]
         self.outbox = Outbox(kind, _LONGEST_FRAME_BYTES)
+        self.frame = self.outbox.frame
         self.produced = self.dropped = 0
 
     def start(self, session_id, mtu, in_time):
@@ -29,23 +31,18 @@ class NumberedSamples:
         self._enough = max(1, min(samples_per_frame(self._kind, mtu), in_time))
         self.produced = self.dropped = 0
         self.outbox.clear()
-        self.outbox.frame.count = 0
-
-    @property
-    def begins(self):
-        """The next sample begins a frame: call `begin()` first."""
-        return self.outbox.frame.count == 0
+        self.frame.count = 0
 
     def begin(self, newest, age_us, period_ns):
         """Begin a frame whose first sample is age_us older than `newest` (two words)."""
         copy(self._time, newest)
         add_us(self._time, -age_us)
         self._words[frames.PERIOD_NS] = period_ns
-        self.outbox.frame.begin(self._flags, self._words)
+        self.frame.begin(self._flags, self._words)
 
     def add(self, samples, which):
         """Number a sample. A frame is finished when it has enough; while the radio is congested, when it is full."""
-        frame = self.outbox.frame
+        frame = self.frame
         full = frame.add(samples, which)
         self.produced += 1
         if full or (frame.count >= self._enough and not self.outbox.congested):
@@ -53,7 +50,7 @@ class NumberedSamples:
 
     def finish(self):
         """Give the frame that is being filled to the outbox; if that has no room its samples are dropped."""
-        count = self.outbox.frame.count
+        count = self.frame.count
         if not count:
             return
         self._words[frames.INDEX] = self.produced
@@ -62,7 +59,8 @@ class NumberedSamples:
         else:
             self.dropped += count
             self._flags = DROPPED_BEFORE
-        self.outbox.frame.count = 0
+        self.frame = self.outbox.frame
+        self.frame.count = 0
 
     def skip(self, count):
         """So many samples do not exist: frames end here, and the indexes show the gap."""

@@ -115,7 +115,7 @@ class MotionStream:
             self._add(which)
 
     def _add(self, which):
-        if self.orientation.begins:
+        if not self.orientation.frame.count:
             # The output lies _lag before the newest sample, in parts of a sample period of 1 / (1000 rate_hz).
             period_ns = self.timebase.period_ns
             age_us = self._lag // self.rate_hz * (period_ns // 1000) // 1000
@@ -123,7 +123,7 @@ class MotionStream:
         self.orientation.add(self._outputs, which)
 
     def _add_raw(self, which, before_newest):
-        if self.raw.begins:
+        if not self.raw.frame.count:
             period_ns = self.timebase.period_ns
             self.raw.begin(self.timebase.newest, before_newest * (period_ns // 100) // 10, period_ns)
         self.raw.add(self._batch, which)

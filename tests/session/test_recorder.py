@@ -187,3 +187,26 @@ def test_frames_of_another_stream_and_damaged_ones_are_kept_and_not_measured(tmp
         assert samples.malformed > 50
         ours = samples.index[samples.stream == 0]
         assert np.array_equal(ours, np.arange(recorder.live.received))
+
+
+def test_a_failure_while_the_last_frames_come_is_not_taken_for_a_complete_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The task that watches for failures is gone by then."""
+    monkeypatch.setattr("kinetens.session.recorder._COMMIT_EVERY_S", 1e6)
+    keep = writer.SessionWriter.frame
+
+    def fail_late(self: writer.SessionWriter, channel: str, received_us: int, data: bytes) -> None:
+        if channel == "motion" and ended:
+            raise OutputNotWritable("the disk is full")
+        keep(self, channel, received_us, data)
+
+    monkeypatch.setattr(writer.SessionWriter, "frame", fail_late)
+    ended: list[bool] = []
+
+    def end() -> bool:
+        ended.append(True)
+        return True
+
+    with pytest.raises(OutputNotWritable, match="the disk is full"):
+        recorded(plan_for(tmp_path, stop_requested=end))
