@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= demo-output
 
-.PHONY: help demo test lint types check format clean
+.PHONY: help demo test lint types check rigs bench format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,12 @@ types: $(VENV)/installed-dev ## Check types
 
 check: $(VENV)/installed-test ## Run the slower checks (they build and install the wheel, so they need the network)
 	@$(BIN)/python -m pytest -m slow -q $(ARGS)
+
+rigs: $(VENV)/installed-test ## Build MicroPython with a device's words and for an emulated board; installs compilers as root
+	@$(BIN)/python -m rigs build all --install
+
+bench: $(VENV)/installed-test ## Measure what a motion sample costs on the emulated board
+	@$(BIN)/python -m bench firmware
 
 format: $(VENV)/installed-dev ## Format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix .

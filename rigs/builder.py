@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -138,7 +138,7 @@ def _fingerprint(recipe: Recipe) -> str:
 
 
 @contextmanager
-def _lock(cache: Path) -> Iterator[None]:
+def _lock(cache: Path) -> Generator[None]:
     with (cache / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

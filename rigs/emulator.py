@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from rigs.builder import build, product
@@ -41,7 +41,7 @@ def command(serial: str, order: str = _BOARD) -> list[str]:
 
 
 @contextmanager
-def board() -> Iterator[str]:
+def board() -> Generator[str]:
     """A board with an empty flash, by the name of its serial port, as long as the context lasts.
 
     mpremote and tests that run on boards take it for a real one. Raises RigError when it cannot be built or started.

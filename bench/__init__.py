@@ -1,0 +1,1 @@
+"""Measurements of the product beside what others offer: `python -m bench --help`."""

@@ -1,0 +1,35 @@
+"""`python -m bench`: run a bench by name. The bench x is `bench.x.bench`."""
+
+import sys
+from importlib import import_module
+
+import rich_click as click
+
+from kinetens.errors import KinetensError
+
+BENCHES = {
+    "firmware": "Instructions and heap that a motion sample costs on an emulated microcontroller.",
+}
+
+
+class Benches(click.RichGroup):
+    """Imports a bench only when it runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(BENCHES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return import_module(f"bench.{cmd_name}").bench if cmd_name in BENCHES else None
+
+
+@click.group(cls=Benches)
+def main() -> None:
+    """Measure the product beside what others offer."""
+
+
+if __name__ == "__main__":
+    try:
+        main(prog_name="python -m bench")
+    except KinetensError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
