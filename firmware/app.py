@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 import time
 
 import machine
@@ -13,19 +14,20 @@ from link.requests import Events, Requests
 from link.server import Server
 from motion import calibration_file
 from motion.lsm6dsox import LSM6DSOX
-from motion.sensor import SensorFault, SensorMissing
-from motion.stream import MotionStream
+from motion.sensing import Sensing
 from stim.supervisor import open_channel
 from system import config, crash
 from system.clock import Clock
+from system.i2c_bus import Bus
 from system.log import Log
-from system.power import Power
+from system.power import NoPower, Power
+from system.shown_faults import ShownFaults
 from system.version import FIRMWARE_VERSION
 
 _POLL_MS = 40  # FIFO: 17 of its 240 samples
 _TICK_MS = 50
 _STATUS_MS = 1000
-_SENSOR_RETRY_MS = 1000
+_STORAGE_RETRY_S = 10
 _QUEUED_WRITES = 8
 _HOT_CDEG = 6000
 _TOO_HOT_CDEG = 7000
@@ -38,31 +40,28 @@ class Device:
     def __init__(self):
         self.clock = Clock()
         self.log = Log(self.clock)
-        self.faults = 0
-        self.board = config.load_board()
+        self.faults = ShownFaults(self.log, self.clock)
         self.identity = config.load_identity(machine.unique_id())
         self.boot_cause = machine.reset_cause()
-        self.boot_count = config.count_boot(self.log)
-        if not self.boot_count:
-            self.set_fault(faults.STORAGE)
         if self.boot_cause == machine.WDT_RESET:
-            self.set_fault(faults.WATCHDOG_RESET)
+            self.faults.begin(faults.WATCHDOG_RESET)
+        self.boot_count = 0
+        self._count_boot()
         self._report_crash()
-        wiring = self.board["i2c"]
-        self.i2c = machine.I2C(
-            wiring["id"],
-            scl=machine.Pin(wiring["scl"]),
-            sda=machine.Pin(wiring["sda"]),
-            freq=wiring["frequency_hz"],
-        )
-        self.stimulation = open_channel(self.board, self.i2c, self.clock, self.log)
-        self.power = Power(self.board)
-        self.power.on_button(self._button)
-        self.sensor = LSM6DSOX(self.i2c, self.board["sensor"]["address"])
-        self.stream = None
-        self.sensor_works = False
-        self._load_calibration()
-        self._start_sensor(True)
+        self.board = self._load_board()
+        self.stimulation = self.sensing = None
+        if self.board is config.NO_BOARD:
+            self.power = NoPower()
+            self.calibration = control.NO_CALIBRATION
+        else:
+            bus = Bus(self.board["i2c"], self.log)
+            self.stimulation = open_channel(self.board, bus.controller, self.clock, self.log)
+            self.power = Power(self.board)
+            self.power.on_button(self._button)
+            sensor = LSM6DSOX(bus.controller, self.board["sensor"]["address"])
+            self.sensing = Sensing(sensor, bus, self.clock, self.faults)
+            self._load_calibration()
+            self.sensing.start()
         self.control = Control(self)
         self._requests = [
             Requests(self.control.handle, self.log),
@@ -80,29 +79,29 @@ class Device:
         self._worst_gap_us = 0
         self._gc_us = 0
         self._gc_count = 0
-        self.temperature_cdeg = 0
         self._alive = 0
         self._watchdog = machine.WDT(timeout=self.board["watchdog_ms"])
 
-    def set_fault(self, fault):
-        """Report a fault from now on; logs its first occurrence."""
-        if not self.faults >> fault & 1:
-            self.faults |= 1 << fault
-            self.log("fault: %s" % faults.FAULTS[fault][0])
+    @property
+    def stream(self):
+        """The sensor's stream; None before the sensor has started."""
+        return self.sensing.stream if self.sensing else None
 
-    def clear_fault(self, fault):
-        if self.faults >> fault & 1:
-            self.faults &= ~(1 << fault)
-            self.log("fault over: %s" % faults.FAULTS[fault][0])
+    @property
+    def sensor_works(self):
+        return self.sensing.works if self.sensing else False
 
-    def use_calibration(self, calibration, damaged=False):
-        """Correct the sensor by this from now on, and report whether it is calibrated."""
+    @property
+    def temperature_cdeg(self):
+        return self.sensing.temperature_cdeg if self.sensing else 0
+
+    def use_calibration(self, calibration, damaged=""):
+        """Correct the sensor by this from now on, and show whether it is calibrated. damaged: what ails the kept one."""
         self.calibration = calibration
         whole = bool(control.calibration_date(calibration))
-        self._show(faults.CALIBRATION_DAMAGED, damaged)
-        self._show(faults.CALIBRATION_MISSING, not whole and not damaged)
-        if self.stream:
-            self.stream.calibrate(calibration)
+        self.faults.show(faults.CALIBRATION_DAMAGED, bool(damaged), damaged)
+        self.faults.show(faults.CALIBRATION_MISSING, not whole and not damaged)
+        self.sensing.calibrate(calibration)
 
     def status(self):
         """A control.Status of this moment."""
@@ -121,9 +120,9 @@ class Device:
         return control.Status(
             self.clock.now_us(),
             counters[0],
-            self.faults,
+            self.faults.word,
             *counters[1:],
-            self.sensor.bus_errors,
+            self.sensing.sensor.bus_errors if self.sensing else 0,
             self._worst_gap_us,
             self._gc_us,
             self._gc_count,
@@ -137,13 +136,12 @@ class Device:
 
     async def sample(self):
         """The sample path: fetch, filter, frame, send."""
+        sensing = self.sensing
         due = time.ticks_add(time.ticks_us(), _POLL_MS * 1000)
         while True:
             self._alive |= 1
-            if self.sensor_works:
-                self._poll_sensor()
-            elif time.ticks_diff(time.ticks_us(), self._retry_at) >= 0:
-                self._start_sensor(False)
+            if sensing:
+                sensing.poll()
             stream = self.stream
             if stream and self.server.connected:
                 stream.orientation.outbox.send(self.server.notify_motion)
@@ -192,19 +190,30 @@ class Device:
     async def report(self):
         """Once a second: measure what is slow, send a status, collect garbage if it is time, feed the watchdog."""
         everybody = 3 if self.stimulation else 1
+        seconds = 0
         while True:
             self.power.update()
-            self._measure_temperature()
-            self._show(faults.BATTERY_LOW, self.power.battery_low)
-            self._show(faults.TOO_HOT, self.temperature_cdeg > _HOT_CDEG)
+            if self.sensing:
+                self.sensing.measure_temperature()
+                if not self.server.connected and not self._output_active():
+                    self.sensing.test_again()
+            self.faults.show(faults.BATTERY_LOW, self.power.battery_low)
+            self.faults.show(faults.TOO_HOT, self.temperature_cdeg > _HOT_CDEG)
+            self.faults.forget_passed()
+            seconds += 1
+            if not self.boot_count and seconds % _STORAGE_RETRY_S == 0 and not self._output_active():
+                self._count_boot()
             if self.stream and self.stream.streaming and not self.server.connected:
                 self.stream.stop()
+            told = True
             if self.server.connected and self.control.greeted:
                 buffer, offset = self._events[0].begin(control.STATUS_EVENT)
                 end = control.pack_status_into(buffer, offset, self.status())
-                self.server.notify(channels.CONTROL, self._events[0].bytes_to(end))
-            self.server.set_battery(self.power.battery_percent)
-            self._worst_gap_us = self._gc_us = self._gc_count = 0
+                told = self.server.notify(channels.CONTROL, self._events[0].bytes_to(end))
+            if self.power.battery_percent != control.UNKNOWN_PERCENT:
+                self.server.set_battery(self.power.battery_percent)
+            if told:
+                self._worst_gap_us = self._gc_us = self._gc_count = 0
             if gc.mem_free() * _COLLECT_BELOW < gc.mem_free() + gc.mem_alloc():
                 self._collect()
             if self._alive == everybody:
@@ -212,50 +221,34 @@ class Device:
                 self._watchdog.feed()
             await asyncio.sleep_ms(_STATUS_MS)
 
+    def _count_boot(self):
+        """Count this boot, which also shows whether flash can be written."""
+        try:
+            self.boot_count = config.count_boot()
+            self.faults.end(faults.STORAGE)
+        except OSError as error:
+            self.faults.begin(faults.STORAGE, "the boot could not be counted: %r" % error)
+
+    def _load_board(self):
+        """The board file's content; without it the device drives no pin, and is there to say so."""
+        import system
+        from system import board_file
+
+        try:
+            return board_file.load()
+        except board_file.BoardFileError as error:
+            self.faults.begin(faults.BOARD_FILE, error)
+            return config.NO_BOARD
+        finally:  # it is needed once, and its 6 KB of checks elsewhere
+            del sys.modules["system.board_file"], system.board_file
+            gc.collect()
+
     def _load_calibration(self):
         part = self.board["sensor"]["part"]
         try:
             self.use_calibration(calibration_file.load(part, self.identity["serial"], self.log))
         except calibration_file.CalibrationDamaged as error:
-            self.log("calibration: %s" % error)
-            self.use_calibration(control.NO_CALIBRATION, True)
-
-    def _poll_sensor(self):
-        try:
-            overruns = self.sensor.overruns
-            self.stream.poll()
-            if self.sensor.overruns != overruns:
-                self.set_fault(faults.SENSOR_OVERRUN)
-        except SensorFault as error:
-            self.log("sensor: %s" % error)
-            self.set_fault(faults.SENSOR_BUS)
-            self._sensor_failed()
-
-    def _start_sensor(self, first):
-        """Start the sensor; a failure is reported and tried again a second later."""
-        try:
-            if first:
-                self.sensor.self_test()
-            self.sensor.start()
-            if self.stream is None:
-                self.stream = MotionStream(self.sensor, self.clock, self.calibration)
-            else:
-                self.stream.sensor_restarted()
-            self.sensor_works = True
-            for fault in (faults.SENSOR_MISSING, faults.SENSOR_BUS):
-                self.clear_fault(fault)
-        except SensorMissing as error:
-            self.log("sensor: %s" % error)
-            self.set_fault(faults.SENSOR_MISSING)
-            self._sensor_failed()
-        except SensorFault as error:
-            self.log("sensor: %s" % error)
-            self.set_fault(faults.SENSOR_SELF_TEST if first else faults.SENSOR_BUS)
-            self._sensor_failed()
-
-    def _sensor_failed(self):
-        self.sensor_works = False
-        self._retry_at = time.ticks_add(time.ticks_us(), _SENSOR_RETRY_MS * 1000)
+            self.use_calibration(control.NO_CALIBRATION, str(error))
 
     def _stimulate(self, operation, payload, buffer, offset):
         if not self.control.greeted:
@@ -310,21 +303,8 @@ class Device:
         if self.stimulation:
             self.stimulation.button(pressed)
 
-    def _measure_temperature(self):
-        if not self.sensor_works:
-            return
-        try:
-            self.temperature_cdeg = self.sensor.temperature_cdeg()
-        except SensorFault as error:
-            self.log("sensor: %s" % error)
-            self.set_fault(faults.SENSOR_BUS)
-            self._sensor_failed()
-
-    def _show(self, fault, present):
-        if present:
-            self.set_fault(fault)
-        else:
-            self.clear_fault(fault)
+    def _output_active(self):
+        return self.stimulation.active if self.stimulation else False
 
     def _collect(self):
         before = time.ticks_us()
@@ -342,15 +322,14 @@ class Device:
             flags |= control.CHARGING
         if self.power.button_pressed:
             flags |= control.BUTTON_HELD
-        if self.stimulation and self.stimulation.active:
+        if self._output_active():
             flags |= control.STIMULATION_ACTIVE
         return flags
 
     def _report_crash(self):
         text = crash.take()
         if text:
-            self.set_fault(faults.UNEXPECTED)
-            self.log("the last run ended with: " + text)
+            self.faults.begin(faults.UNEXPECTED, "the last run ended with: " + text)
 
 
 async def _main():

@@ -53,8 +53,12 @@ class Control:
 
     def _info(self, payload):
         device = self._device
-        sensor = device.sensor
-        flags = control.HAS_BATTERY
+        board = device.board
+        rates = (0, 0, 0)
+        if device.sensing:
+            sensor = device.sensing.sensor
+            rates = (sensor.sample_rate_mhz, sensor.gyro_udps_per_count, sensor.accel_ug_per_count)
+        flags = control.HAS_BATTERY if "battery" in board else 0
         if device.stimulation:
             flags |= control.HAS_STIMULATION
         return control.pack_info(
@@ -62,17 +66,15 @@ class Control:
                 protocol.VERSION_MINOR,
                 flags,
                 gc.mem_free() + gc.mem_alloc(),
-                sensor.sample_rate_mhz,
-                sensor.gyro_udps_per_count,
-                sensor.accel_ug_per_count,
+                *rates,
                 device.boot_count,
                 device.boot_cause,
                 device.identity["name"],
-                device.board["name"],
+                board["name"],
                 device.identity["serial"],
                 FIRMWARE_VERSION,
                 "%s %d.%d.%d" % ((sys.platform,) + sys.implementation.version[:3]),
-                device.board["sensor"]["part"],
+                board["sensor"]["part"] if device.sensing else "",
                 control.calibration_date(device.calibration),
             )
         )
@@ -91,7 +93,7 @@ class Control:
         if not samples_per_frame(ORIENTATION, device.server.mtu):
             raise Refused(messages.MTU_TOO_SMALL, messages.Refusal(0, 0, device.server.mtu, SMALLEST_ATT_MTU))
         if not device.sensor_works:
-            raise Refused(messages.SENSOR_UNAVAILABLE, messages.Refusal(0, 0, device.faults, 0))
+            raise Refused(messages.SENSOR_UNAVAILABLE, messages.Refusal(0, 0, device.faults.word, 0))
         raw = bool(request.flags & control.STREAM_RAW)
         device.stream.start(request.rate_hz, raw, request.latency_ms, device.server.mtu)
         stream = control.Stream(
@@ -133,6 +135,7 @@ class Control:
             calibration_file.save(calibration, device.board["sensor"]["part"], device.identity["serial"])
         except OSError as error:
             self._storage_failed(error)
+        device.faults.end(faults.STORAGE)
         device.use_calibration(calibration)
         return b""
 
@@ -148,10 +151,11 @@ class Control:
     def _refuse_when_active(self):
         """A stream keeps the calibration that it began with, and flash is not written while the output is on."""
         device = self._device
+        if not device.sensing:
+            raise Refused(messages.SENSOR_UNAVAILABLE, messages.Refusal(0, 0, device.faults.word, 0))
         if (device.stream and device.stream.streaming) or (device.stimulation and device.stimulation.active):
             raise Refused(messages.WRONG_STATE)
 
     def _storage_failed(self, error):
-        self._device.log("calibration: %r" % error)
-        self._device.set_fault(faults.STORAGE)
+        self._device.faults.begin(faults.STORAGE, "calibration: %r" % error)
         raise Refused(messages.STORAGE_FAILED)

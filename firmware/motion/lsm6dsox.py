@@ -10,7 +10,7 @@ from array import array
 
 from micropython import const
 
-from motion.sensor import SensorFault, SensorMissing
+from motion.sensor import SelfTestFailed, SensorFault, SensorMissing, SensorWrongIdentity
 from motion.tagged_fifo import (
     LOST,
     NEWEST_TICKS,
@@ -91,8 +91,8 @@ class LSM6DSOX:
     state: see motion.tagged_fifo; state[NEWEST_TICKS] is the sensor time of the newest sample, in ticks of
     nominally 25 µs, 32 bits unsigned.
 
-    Raises SensorMissing when WHO_AM_I does not answer or is another's, SensorFault when a transfer fails
-    twice; `start()` may then be tried again.
+    Raises SensorMissing when WHO_AM_I does not answer, SensorWrongIdentity when it is another's, SensorFault when a
+    transfer fails twice; `start()` may then be tried again.
     """
 
     def __init__(self, i2c, address=0x6A):
@@ -200,7 +200,7 @@ class LSM6DSOX:
         """Deflect both sensors electrically and compare with the datasheet's limits.
 
         The device must lie still. Takes 0.7 s and leaves the sensors off: call `start()` afterwards.
-        Raises SensorFault naming the axis and by how much it moved.
+        Raises SelfTestFailed naming the axis and by how much it moved.
         """
         self._reset()
         self._deflect("accelerometer", _CTRL1_XL, 0x38, 0x01, 0x01, _OUTX_L_A, 122, 50_000, 1_700_000, "ug")
@@ -221,7 +221,7 @@ class LSM6DSOX:
         for axis in range(3):
             change = abs(deflected[axis] - rest[axis]) * weight // 5
             if not least <= change <= most:
-                raise SensorFault(
+                raise SelfTestFailed(
                     "LSM6DSOX self-test: %s %s moved by %d %s, must be %d to %d"
                     % (name, "xyz"[axis], change, unit, least, most)
                 )
@@ -234,7 +234,7 @@ class LSM6DSOX:
             waited_ms = 0
             while not self._read_one(_STATUS_REG) & fresh_bit:
                 if waited_ms == 100:
-                    raise SensorFault("LSM6DSOX self-test: no new sample within 100 ms")
+                    raise SelfTestFailed("LSM6DSOX self-test: no new sample within 100 ms")
                 waited_ms += 1
                 time.sleep_ms(1)
             self._read(output, six)
@@ -249,7 +249,7 @@ class LSM6DSOX:
         except SensorFault:
             raise SensorMissing("LSM6DSOX: nothing answers at I2C address 0x%02x" % self._address)
         if identity != _IDENTITY:
-            raise SensorMissing(
+            raise SensorWrongIdentity(
                 "LSM6DSOX: WHO_AM_I at I2C address 0x%02x reads 0x%02x, not 0x%02x"
                 % (self._address, identity, _IDENTITY)
             )

@@ -9,6 +9,7 @@ from motion.frames import ORIENTATION_WORDS
 from motion.numbered import NumberedSamples
 from motion.orientation import Orientation
 from motion.timebase import Timebase
+from motion.watch import look, nothing_seen
 
 _BATCH_SAMPLES = 64
 _LAST_BATCH_SAMPLES = 32  # a batch with fewer has emptied the FIFO; a full one has some 60, and timestamps
@@ -20,7 +21,8 @@ class MotionStream:
     """Drains a started sensor, corrects its samples, runs the filter, fills frames. Raw frames have what the sensor gave.
 
     The filter runs from the sensor's start, streaming or not, so that a stream begins with a settled attitude.
-    orientation, raw: the numbered samples of each kind. lost: samples that the sensor itself lost.
+    orientation, raw: the numbered samples of each kind. lost: samples that the sensor itself lost. seen: what is odd
+    about them (motion.watch), until somebody sets it to 0.
     """
 
     def __init__(self, sensor, clock, calibration):
@@ -35,6 +37,8 @@ class MotionStream:
         self.rate_hz = 100
         self.session_id = 0
         self.lost = 0
+        self.seen = 0
+        self._watched = nothing_seen()
         self.timebase = Timebase(self._clock, sensor.sample_rate_mhz)
         self._lost_before = 0
         self._last = None
@@ -43,8 +47,10 @@ class MotionStream:
     def sensor_restarted(self):
         """The sensor was started again: what it would have measured meanwhile is lost."""
         self._lost_before = 0
+        self._watched = nothing_seen()
         if self._last is None:
             self._last = array("I", self.timebase.newest)
+            self._last_period_ns = self.timebase.period_ns  # learnt until now; the timebase begins anew
         self.timebase.restart()
 
     def calibrate(self, calibration):
@@ -93,13 +99,14 @@ class MotionStream:
                 return
 
     def _outage_samples(self):
-        """Sample periods since the sensor failed."""
+        """Sample periods since the sensor failed, to the nearest: its restart begins them anew."""
         before, self._last = self._last, None
         now = self.timebase.newest
         us = (now[0] | now[1] << 32) - (before[0] | before[1] << 32)
-        return us * 1000 // self.timebase.period_ns
+        return (us * 1000 + self._last_period_ns // 2) // self._last_period_ns
 
     def _take(self, count):
+        self.seen |= look(self._batch, count, self._watched)
         if self.streaming and self.with_raw:
             for which in range(count):
                 self._add_raw(which, count - 1 - which)

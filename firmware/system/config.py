@@ -1,26 +1,12 @@
-"""The device's files of settings: what the board is, who the device is, how often it has started."""
+"""The device's files of settings: who the device is, how often it has started."""
 
 import json
 import os
 
+NO_BOARD = {"name": "", "watchdog_ms": 5_000}
+"""What is known without a board file: no pin and no part."""
+
 _BOOTS = "state/boots"
-
-
-class BoardFileError(Exception):
-    """The board file is missing or lacks something."""
-
-
-def load_board():
-    """The board file. Raises BoardFileError naming what is wrong."""
-    try:
-        with open("board.json") as file:
-            board = json.load(file)
-    except (OSError, ValueError) as error:
-        raise BoardFileError("board.json cannot be read: %r" % error)
-    for key in ("name", "i2c", "sensor", "button", "battery", "watchdog_ms"):
-        if key not in board:
-            raise BoardFileError("board.json has no '%s'" % key)
-    return board
 
 
 def load_identity(unique_id):
@@ -37,23 +23,19 @@ def load_identity(unique_id):
     }
 
 
-def count_boot(log):
-    """Count this boot in flash and return the count; 0 when flash cannot be written."""
+def count_boot():
+    """Count this boot in flash and return the count. Raises OSError when flash cannot be written."""
+    make_state_folder()
     try:
-        make_state_folder()
-        try:
-            with open(_BOOTS) as file:
-                boots = int(file.read())
-        except (OSError, ValueError):
-            boots = 0
-        boots += 1
-        with open(_BOOTS + ".new", "w") as file:
-            file.write(str(boots))
-        os.rename(_BOOTS + ".new", _BOOTS)
-        return boots
-    except OSError as error:
-        log("the boot could not be counted: %r" % error)
-        return 0
+        with open(_BOOTS) as file:
+            boots = int(file.read())
+    except (OSError, ValueError):
+        boots = 0
+    boots += 1
+    with open(_BOOTS + ".new", "w") as file:
+        file.write(str(boots))
+    os.rename(_BOOTS + ".new", _BOOTS)
+    return boots
 
 
 def make_state_folder():

@@ -2,6 +2,8 @@
 
 from machine import ADC, Pin
 
+from kinetens_protocol.control import UNKNOWN_PERCENT
+
 _SMOOTHING = 4
 
 
@@ -48,3 +50,14 @@ class Power:
 
     def _measure_mv(self):
         return self._adc.read_uv() // 1000 * self._divider_milli // 1000
+
+
+class NoPower:
+    """Of a device that does not know its board: nothing is measured, and no pin is touched."""
+
+    battery_mv = 0
+    battery_percent = UNKNOWN_PERCENT
+    battery_low = charging = button_pressed = False
+
+    def update(self):
+        """There is nothing to measure."""

@@ -107,8 +107,10 @@ Status = NamedTuple(
     ],
 )
 """Counters run from the stream's start (produced … sensor_lost) or from boot. worst_loop_gap_us, gc_time_us
-and gc_count cover the second since the status before. temperature_cdeg: hundredths of a degree Celsius.
-battery_percent 255: unknown."""
+and gc_count cover the second since the status before. temperature_cdeg: hundredths of a degree Celsius."""
+
+UNKNOWN_PERCENT = 255
+"""As battery_percent."""
 
 STREAMING = 0x01
 AT_REST = 0x02

@@ -45,9 +45,20 @@ FAULTS = {
     BOARD_FILE: ("board-file", "the device's board file is missing or wrong"),
 }
 
+NO_MOTION = (
+    1 << SENSOR_MISSING | 1 << SENSOR_WRONG_IDENTITY | 1 << SENSOR_BUS | 1 << SENSOR_FROZEN | 1 << BOARD_FILE
+)
+"""The faults of which a device that has no motion samples shows at least one."""
+
 
 def names(fault_word: int) -> list[str]:
     """The names of the faults whose bits are set."""
     return [
         FAULTS[bit][0] if bit in FAULTS else "fault-%d" % bit for bit in range(32) if fault_word >> bit & 1
     ]
+
+
+def explained(fault_word: int) -> list[str]:
+    """The names of the faults whose bits are set, each with what a person should know."""
+    sentences = dict(FAULTS.values())
+    return ["%s (%s)" % (name, sentences[name]) if name in sentences else name for name in names(fault_word)]

@@ -280,15 +280,15 @@ def test_words_lost_in_a_failed_burst_are_counted(pause):
     assert samples[-1, 0] - first[-1, 0] == len(samples) + rig.driver.lost_samples
 
 
-def test_a_dead_bus_is_a_fault_and_start_recovers(rig):
+def test_a_sensor_that_falls_silent_is_a_fault_and_start_recovers(rig):
     rig.drain(after_s=0.05)
-    rig.model.stuck_low = True
+    rig.model.absent = True
     with pytest.raises(rig.module.SensorFault, match=r"register 0x3a failed twice.*19"):
         rig.drain(after_s=0.05)
     assert rig.driver.bus_errors == 2
     with pytest.raises(rig.module.SensorMissing, match="nothing answers at I2C address 0x6a"):
         rig.driver.start()
-    rig.model.stuck_low = False
+    rig.model.absent = False
     rig.driver.start()
     taken = rig.drain(after_s=0.05)
     assert len(taken) == pytest.approx(20, abs=2)
@@ -298,7 +298,7 @@ def test_a_dead_bus_is_a_fault_and_start_recovers(rig):
 def test_another_chip_is_named_by_what_it_reads():
     rig = Rig()
     rig.model.wrong_identity = True
-    with pytest.raises(rig.module.SensorMissing, match="reads 0x6b, not 0x6c"):
+    with pytest.raises(rig.module.SensorWrongIdentity, match="reads 0x6b, not 0x6c"):
         rig.driver.start()
 
 
@@ -342,7 +342,7 @@ def test_self_test_passes_on_a_sound_chip():
 )
 def test_self_test_names_the_axis_that_fails(fault, message):
     rig = Rig(ideal(**fault), motion=StillMotion())
-    with pytest.raises(rig.module.SensorFault, match=message):
+    with pytest.raises(rig.module.SelfTestFailed, match=message):
         rig.driver.self_test()
 
 

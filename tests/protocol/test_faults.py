@@ -29,3 +29,8 @@ def test_every_fault_has_a_bit_a_name_and_a_sentence():
     assert len(set(names)) == len(names)
     assert all(re.fullmatch("[a-z]+(-[a-z]+)*", name) for name in names)
     assert all(sentence and not sentence.endswith(".") for _, sentence in faults.FAULTS.values())
+
+
+def test_a_fault_is_explained_by_its_sentence():
+    word = 1 << faults.BOARD_FILE | 1 << 31
+    assert faults.explained(word) == ["board-file (the device's board file is missing or wrong)", "fault-31"]

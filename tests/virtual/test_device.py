@@ -21,7 +21,7 @@ from kinetens.virtual.member import GeneratedMember
 from kinetens.virtual.radio import RadioConditions
 from kinetens.virtual.world import DeviceOptions, World
 from kinetens_protocol import control, faults, messages, motion, stimulation, uuids
-from tests.virtual.worlds import Heard, in_world, linked, still_device
+from tests.virtual.worlds import Heard, in_world, index_follows_time, linked, still_device
 
 HELLO = control.pack_hello(control.Hello(1, 1, 0))
 
@@ -349,125 +349,6 @@ def test_a_long_stall_drops_samples_which_are_counted_flagged_and_show_as_a_gap(
         assert headers[-1].first_index + headers[-1].count == produced
         if got is not None:
             assert len(got.index) == produced - dropped
-
-
-# Sensor faults
-
-
-def disturbed(disturb, still_s: float = 3.0, disturbed_s: float = 0.0, calm=None):
-    """Stream, disturb the sensor, let it be, stream on; returns the last status, all that was heard, the device."""
-
-    async def work(world: World):
-        device = await still_device(world)
-        async with linked(world) as link:
-            heard = Heard(link)
-            await link.start_stream(100)
-            await asyncio.sleep(still_s)
-            disturb(device)
-            await asyncio.sleep(disturbed_s)
-            if calm is not None:
-                calm(device)
-            await asyncio.sleep(4.0)
-            status = await link.stop_stream()
-            await asyncio.sleep(0.5)
-        return status, heard, [line.text for line in device.log]
-
-    return in_world(work)
-
-
-def index_follows_time(heard: Heard) -> None:
-    """Indexes and device times belong together, across every gap."""
-    got = heard.motion()
-    times_s = got.device_time_us / 1e6
-    assert np.all(np.diff(times_s) > 0)
-    error_s = times_s - times_s[0] - got.index / 100
-    assert np.abs(error_s).max() < 0.012
-
-
-def test_two_failed_transfers_are_a_bus_fault_and_the_gap_shows():
-    def fail(device) -> None:
-        device.hardware.sensor.fail_next_transfers = 2
-
-    status, heard, _ = disturbed(fail)
-    got = heard.motion()
-    assert "sensor-bus" in heard.faults
-    assert "sensor-bus" not in faults.names(heard.statuses[-1].faults)
-    assert status.bus_errors == 2
-    gap = np.diff(got.index).max() - 1
-    assert 90 < gap < 140
-    assert status.dropped == gap
-    assert len(got.index) == status.produced - gap
-    index_follows_time(heard)
-
-
-def test_one_failed_transfer_is_repeated_and_costs_nothing():
-    def fail(device) -> None:
-        device.hardware.sensor.fail_next_transfers = 1
-
-    status, heard, _ = disturbed(fail)
-    assert status.bus_errors == 1
-    assert np.array_equal(heard.motion().index, np.arange(status.produced))
-
-
-def test_a_bus_held_low_for_seconds_is_survived():
-    def hold(device) -> None:
-        device.hardware.sensor.stuck_low = True
-
-    def release(device) -> None:
-        device.hardware.sensor.stuck_low = False
-
-    _status, heard, _ = disturbed(hold, disturbed_s=5.0, calm=release)
-    assert {"sensor-bus", "sensor-missing"} <= heard.faults
-    assert not faults.names(heard.statuses[-1].faults & ~(1 << faults.CALIBRATION_MISSING))
-    gap = np.diff(heard.motion().index).max() - 1
-    assert 490 < gap < 640
-    index_follows_time(heard)
-
-
-def test_an_overrun_of_the_fifo_is_named_and_shows_as_a_gap():
-    async def work(world: World):
-        device = await still_device(world)
-        async with linked(world) as link:
-            heard = Heard(link)
-            await link.start_stream(100)
-            await asyncio.sleep(2.0)
-            # The processor is held up, as by a long flash erase, while the sensor goes on.
-            device.hold_up(1.0)
-            await asyncio.sleep(3.0)
-            status = await link.stop_stream()
-            await asyncio.sleep(0.5)
-        return status, heard
-
-    status, heard = in_world(work)
-    got = heard.motion()
-    assert "sensor-overrun" in heard.faults
-    assert status.sensor_lost > 100
-    assert np.diff(got.index).max() - 1 == status.dropped > 25
-    assert max(s.worst_loop_gap_us for s in heard.statuses) > 900_000
-    index_follows_time(heard)
-
-
-def test_a_device_without_its_sensor_says_so_and_still_answers():
-    async def work(world: World):
-        device = await still_device(world)
-        device.hardware.sensor.wrong_identity = True
-        device.reset()
-        await asyncio.sleep(3.0)
-        async with linked(world) as link:
-            status = await link.status()
-            with pytest.raises(RequestRefused) as refused:
-                await link.start_stream(100)
-            device.hardware.sensor.wrong_identity = False
-            await asyncio.sleep(2.0)
-            heard = Heard(link)
-            await link.start_stream(100)
-            await asyncio.sleep(1.0)
-        return faults.names(status.faults), refused.value.reason, len(heard.motion().index)
-
-    names, reason, samples = in_world(work)
-    assert "sensor-missing" in names
-    assert reason == messages.SENSOR_UNAVAILABLE
-    assert samples > 80
 
 
 # Crashes, watchdog, resets

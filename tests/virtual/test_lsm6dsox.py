@@ -339,7 +339,7 @@ def test_failing_transfers():
     with pytest.raises(BusError):
         model.write(0x10, b"\x60", 0.0)
     assert model.read(0x0F, 2, 0.0) == b"\x6c\x00"
-    model.stuck_low = True
+    model.absent = True
     with pytest.raises(BusError):
         model.read(0x0F, 1, 0.0)
 

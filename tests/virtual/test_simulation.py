@@ -27,6 +27,7 @@ def test_an_option_without_a_value_is_switched_on():
         ({"range-deg": "inf"}, "option range-deg=inf makes no sense"),
         ({"range-deg": "0"}, "option range-deg=0 makes no sense"),
         ({"repetitions": "0"}, "option repetitions=0 makes no sense"),
+        ({"fault": "rain"}, "option fault=rain makes no sense: input should be 'sensor-missing', "),
         ({"real-time": "perhaps"}, "option real-time=perhaps makes no sense"),
     ],
 )

@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+import numpy as np
+
 from kinetens.device.decode import decode_frames
 from kinetens.device.discovery import find
 from kinetens.device.link import Frame, Link, connect
@@ -67,3 +69,12 @@ class Heard:
     def faults(self) -> set[str]:
         """The names of all faults in those statuses."""
         return {name for status in self.statuses for name in faults.names(status.faults)}
+
+
+def index_follows_time(heard: Heard) -> None:
+    """Indexes and device times belong together, across every gap."""
+    got = heard.motion()
+    times_s = got.device_time_us / 1e6
+    assert np.all(np.diff(times_s) > 0)
+    error_s = times_s - times_s[0] - got.index / 100
+    assert np.abs(error_s).max() < 0.012

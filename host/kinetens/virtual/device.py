@@ -5,6 +5,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from errno import ENODEV
 from pathlib import Path
 from struct import pack, unpack_from
 from typing import Any, Protocol
@@ -12,7 +13,7 @@ from typing import Any, Protocol
 from kinetens.errors import VirtualDeviceError
 from kinetens.virtual import clock
 from kinetens.virtual.bus import BusError
-from kinetens.virtual.hardware import ENODEV, Hardware
+from kinetens.virtual.hardware import Hardware
 from kinetens.virtual.machine_side import _wire as wire
 from kinetens.virtual.peripheral import BluetoothError, Peripheral
 from kinetens.virtual.process import (
@@ -99,8 +100,10 @@ class VirtualDevice:
         self._reboot: asyncio.Task[None] | None = None
         self._plain_calls: dict[int, Callable[[bytes, float], bytes]] = {
             wire.PIN_SET: hardware.pin_set,
+            wire.PIN_BY_HAND: hardware.pin_by_hand,
             wire.PIN_GET: hardware.pin_get,
             wire.PIN_WATCH: hardware.pin_watch,
+            wire.I2C_OPEN: hardware.i2c_open,
             wire.ADC_READ: hardware.adc_read,
             wire.RMT_WRITE: hardware.rmt_write,
             wire.RMT_STOP: hardware.rmt_stop,
@@ -223,8 +226,9 @@ class VirtualDevice:
                 payload = self.peripheral.call(call.payload, self._local_s)
             else:
                 payload = self._plain_calls[call.operation](call.payload, self._local_s)
-        except BusError:
-            errno = ENODEV
+        except BusError as error:
+            errno = error.errno
+            self._local_s += error.lasts_s
         except BluetoothError as error:
             errno = error.errno or ENODEV
         firmware.answer(self.device_time_us(self._local_s), payload, errno)

@@ -8,8 +8,23 @@ from pathlib import Path
 
 from kinetens import resources
 from kinetens.errors import InvalidInput, VirtualDeviceError
+from kinetens.virtual.process import find_micropython
+from kinetens_protocol import control
 
 STATE_FOLDER = "state"
+CALIBRATION_FILE = "state/calibration.bin"
+
+_KEEP_CALIBRATION = """
+import json, sys
+sys.path[:] = ["", ".frozen"]
+from kinetens_protocol import control
+from motion import calibration_file
+with open("board.json") as file:
+    part = json.load(file)["sensor"]["part"]
+with open("identity.json") as file:
+    serial = json.load(file)["serial"]
+calibration_file.save(control.unpack_calibration(bytes.fromhex(sys.argv[1])), part, serial)
+"""
 
 
 def device_files(board: str) -> Iterator[tuple[str, Path]]:
@@ -85,3 +100,18 @@ def claim_protocol(flash: Path, major: int) -> None:
     """Make a deployed device speak another protocol version, as a newer or older one would."""
     with (flash / "kinetens_protocol" / "__init__.py").open("a") as file:
         file.write(f"\nVERSION_MAJOR = OLDEST_MAJOR = {major}\n")
+
+
+def keep_calibration(flash: Path, calibration: control.Calibration) -> None:
+    """Have a deployed device's own firmware write a calibration of its sensor, as at the end of its production.
+
+    Raises VirtualDeviceError when it cannot.
+    """
+    script = flash / "keep_calibration.py"
+    script.write_text(_KEEP_CALIBRATION)
+    command = [find_micropython(), script.name, control.pack_calibration(calibration).hex()]
+    done = subprocess.run(command, cwd=flash, capture_output=True, text=True)
+    script.unlink()
+    if done.returncode:
+        said = (done.stdout + done.stderr).strip().splitlines() or ["it wrote nothing"]
+        raise VirtualDeviceError(f"the firmware cannot keep a calibration: {said[-1]}")

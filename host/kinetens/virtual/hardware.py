@@ -8,11 +8,10 @@ from struct import pack, unpack_from
 from typing import Any
 
 from kinetens.virtual.battery import Battery
-from kinetens.virtual.bus import BusError
+from kinetens.virtual.bus import BusError, I2cBus
 from kinetens.virtual.lsm6dsox import Lsm6dsoxModel
 from kinetens.virtual.output_stage import OutputStage
 
-ENODEV = 19
 _BITS_A_BYTE = 9
 _I2C_OVERHEAD_S = 30e-6
 
@@ -31,6 +30,7 @@ class Hardware:
         self.output_stage = output_stage
         self.battery = battery
         self.watched_pins: set[int] = set()
+        self.bus = I2cBus(board["i2c"]["scl"], board["i2c"]["sda"])
         self._board = board
         self._levels: dict[int, int] = {}
         self._i2c_byte_s = _BITS_A_BYTE / board["i2c"]["frequency_hz"]
@@ -53,6 +53,7 @@ class Hardware:
     def reset(self, time_s: float) -> None:
         """The chip was reset: pins float, which the board's resistors pull to safe; trains stop."""
         self.watched_pins.clear()
+        self.bus.reset()
         if self.output_stage is not None:
             self.output_stage.reset(time_s)
         self._rmt_ends_s.clear()
@@ -61,8 +62,13 @@ class Hardware:
         """How long a transfer keeps the bus (and the firmware) busy."""
         return _I2C_OVERHEAD_S + bytes_on_bus * self._i2c_byte_s
 
+    def i2c_open(self, payload: bytes, time_s: float) -> bytes:
+        self.bus.open(unpack_from("<I", payload)[0] * 1e-6)
+        return b""
+
     def i2c_read(self, payload: bytes, time_s: float) -> bytes:
         """Raises BusError when nothing answers."""
+        self.bus.check()
         address, has_register, register, count = unpack_from("<BBBH", payload)
         if address == self._board["sensor"]["address"] and has_register:
             return self.sensor.read(register, count, time_s)
@@ -72,6 +78,7 @@ class Hardware:
 
     def i2c_write(self, payload: bytes, time_s: float) -> bytes:
         """Raises BusError when nothing answers."""
+        self.bus.check()
         address, data = payload[0], payload[1:]
         if address == self._board["sensor"]["address"]:
             if data:
@@ -85,8 +92,16 @@ class Hardware:
     def pin_set(self, payload: bytes, time_s: float) -> bytes:
         pin, level = payload[0], payload[1]
         self._levels[pin] = level
+        if pin in self.bus.pins:
+            self.bus.drive(pin, bool(level))
         if pin in self._stimulation_pins and self.output_stage is not None:
             self.output_stage.pin(pin, level, time_s)
+        return b""
+
+    def pin_by_hand(self, payload: bytes, time_s: float) -> bytes:
+        """A pin is made an open-drain output."""
+        if payload[0] in self.bus.pins:
+            self.bus.take_by_hand()
         return b""
 
     def pin_get(self, payload: bytes, time_s: float) -> bytes:
@@ -96,6 +111,8 @@ class Hardware:
             level = battery["charging_level"] if self.battery.charging else 1 - battery["charging_level"]
         elif pin == self._board["sensor"]["interrupt"]:
             level = int(self.sensor.interrupt_level(time_s))
+        elif pin in self.bus.pins:
+            level = self.bus.level(pin)
         else:
             level = self._levels.get(pin, 0)
         return bytes([level])

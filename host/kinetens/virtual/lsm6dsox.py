@@ -52,8 +52,9 @@ class Lsm6dsoxModel:
     Faults that a test may set:
         fail_next_transfers: so many transfers raise BusError.
         failures_lose_words: a failed read of the FIFO has still emptied half of what it asked for.
-        stuck_low: the bus is held low, every transfer fails.
-        frozen_data: samples repeat the last one, while time and FIFO go on.
+        absent: nothing answers.
+        frozen_data: the FIFO's samples repeat one, while time, its level and the output registers go on.
+        saturated: the gyroscope's x axis is at the end of its scale.
         wrong_identity: WHO_AM_I reads 0x6B.
     """
 
@@ -71,8 +72,9 @@ class Lsm6dsoxModel:
         self.clock_error = drawn if self.config.clock_error is None else self.config.clock_error
         self.fail_next_transfers = 0
         self.failures_lose_words = False
-        self.stuck_low = False
+        self.absent = False
         self.frozen_data = False
+        self.saturated = False
         self.wrong_identity = False
         self._stream = Lsm6dsoxStream(
             InertialSampler(motion, rng, self.errors, self.config.settling),
@@ -81,6 +83,7 @@ class Lsm6dsoxModel:
             self.config.timestamp_first,
         )
         self._now_s = 0.0
+        self._frozen: Counts = np.zeros(6, np.int16)
         self._reset()
 
     @property
@@ -133,8 +136,8 @@ class Lsm6dsoxModel:
         return FIFO_DATA_OUT_TAG if register == FIFO_DATA_OUT_Z_H else (register + 1) & 0x7F
 
     def _maybe_fail(self, register: int, count: int) -> None:
-        if self.stuck_low:
-            raise BusError("the bus is held low")
+        if self.absent:
+            raise BusError("the sensor does not answer")
         if self.fail_next_transfers > 0:
             self.fail_next_transfers -= 1
             if self.failures_lose_words and register == FIFO_DATA_OUT_TAG:
@@ -223,14 +226,18 @@ class Lsm6dsoxModel:
         newest, blocks = self._stream.take(self._now_s)
         if newest is None:
             return
+        self._newest = newest
         if not self.frozen_data:
-            self._newest = newest
+            self._frozen = newest
         self._fresh = _TDA | (_GDA if self._asked.gyro else 0) | (_XLDA if self._asked.accel else 0)
         for words in blocks:
+            if self.saturated:
+                words = words.copy()
+                words[words[:, 0] >> 3 == TAG_GYRO, 1:3] = (0xFF, 0x7F)
             if self.frozen_data:
                 words = words.copy()
-                words[words[:, 0] >> 3 == TAG_GYRO, 1:] = self._newest[:3].view(np.uint8)
-                words[words[:, 0] >> 3 == TAG_ACCEL, 1:] = self._newest[3:].view(np.uint8)
+                words[words[:, 0] >> 3 == TAG_GYRO, 1:] = self._frozen[:3].view(np.uint8)
+                words[words[:, 0] >> 3 == TAG_ACCEL, 1:] = self._frozen[3:].view(np.uint8)
             self._fifo += words.tobytes()
             surplus = len(self._fifo) - FIFO_WORDS * WORD_BYTES
             if surplus > 0:

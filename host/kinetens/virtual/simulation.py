@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from kinetens.device.adapter import Adapter
 from kinetens.errors import InvalidInput
 from kinetens.virtual.device import VirtualDevice
+from kinetens.virtual.faults import FaultName
 from kinetens.virtual.member import (
     SHIPPED_REPETITIONS,
     GeneratedMember,
@@ -20,10 +21,16 @@ from kinetens.virtual.member import (
 from kinetens.virtual.radio import RadioConditions
 from kinetens.virtual.six_positions import SixPositions
 from kinetens.virtual.world import DeviceOptions, World
+from kinetens_protocol import control
 
 DEFAULT_REPETITIONS = 10
 DEFAULT_RANGE_DEG = 60.0
 _STANDS_STILL_S = 2.0
+
+DELIVERED = control.NO_CALIBRATION._replace(
+    year=2026, month=11, day=25, parts=control.GYRO_CALIBRATED | control.ACCEL_CALIBRATED
+)
+"""A virtual device is delivered with a calibration that corrects nothing: its sensor's errors stay for `calibrate`."""
 
 Member = RecordedMember | GeneratedMember | SixPositions
 
@@ -44,11 +51,13 @@ class SimulationOptions(BaseModel):
     start_s: float = Field(default=6.0, ge=0.0, le=3600.0, allow_inf_nan=False)
     """How long the member waits before the first repetition."""
     calibrate: bool = False
-    """Somebody lays the device on its six faces instead of wearing it."""
+    """Somebody lays the device, which was never calibrated, on its six faces instead of wearing it."""
     loss: float = Field(default=0.0, ge=0.0, lt=1.0, allow_inf_nan=False)
     real_time: bool = False
     protocol: int | None = Field(default=None, ge=0, le=255)
     """Protocol version that the device claims to speak, to see how a mismatch is met."""
+    fault: FaultName | None = None
+    """What is wrong with the device from its start, by the name that its status shows."""
 
     @classmethod
     def parse(cls, options: Mapping[str, str]) -> Self:
@@ -108,7 +117,14 @@ async def simulate(options: SimulationOptions) -> AsyncGenerator[Simulation]:
     member = options.member()
     conditions = RadioConditions(loss=options.loss)
     async with World(options.seed, conditions) as world, world.host() as adapter:
-        device = await world.device(member, DeviceOptions(protocol_major=options.protocol))
+        device = await world.device(
+            member,
+            DeviceOptions(
+                protocol_major=options.protocol,
+                calibration=None if options.calibrate else DELIVERED,
+                fault=options.fault,
+            ),
+        )
         yield Simulation(world, device, member, adapter, options)
 
 

@@ -17,12 +17,14 @@ from kinetens.device.adapter import Adapter
 from kinetens.device.bumble_backend import bumble_adapter
 from kinetens.virtual.battery import Battery
 from kinetens.virtual.device import DeviceSettings, VirtualDevice
-from kinetens.virtual.flash import claim_protocol, deploy
+from kinetens.virtual.faults import FaultName, cause
+from kinetens.virtual.flash import claim_protocol, deploy, keep_calibration
 from kinetens.virtual.hardware import Hardware
 from kinetens.virtual.lsm6dsox import Lsm6dsoxModel
 from kinetens.virtual.motion_source import MotionSource
 from kinetens.virtual.output_stage import SKIN, Load, OutputStage
 from kinetens.virtual.radio import Radio, RadioConditions
+from kinetens_protocol.control import Calibration
 
 _HOST_ADDRESS = "C0:00:00:00:00:%02X"
 CLOCK_SPREAD_PPM = 20.0
@@ -46,6 +48,10 @@ class DeviceOptions:
     """What the firmware is compiled for (mpy-cross's -march); None leaves that to the device, from the sources."""
     protocol_major: int | None = None
     """Protocol version to claim instead of the firmware's own."""
+    calibration: Calibration | None = None
+    """What it keeps as its sensor's calibration from the start; it is uncalibrated otherwise."""
+    fault: FaultName | None = None
+    """What is wrong with it from its start."""
 
 
 class World:
@@ -77,6 +83,8 @@ class World:
         deploy(options.board, {"name": name, "serial": unique_id.hex()}, flash, options.instructions)
         if options.protocol_major is not None:
             claim_protocol(flash, options.protocol_major)
+        if options.calibration is not None:
+            keep_calibration(flash, options.calibration)
         board = json.loads((flash / "board.json").read_text())
         wiring = board.get("stimulation")
         stage = OutputStage(wiring, options.load or SKIN) if wiring else None
@@ -92,6 +100,8 @@ class World:
         hardware = Hardware(board, sensor, stage, options.battery)
         device = VirtualDevice(self, settings, board, hardware, flash, rng)
         self.devices.append(device)
+        if options.fault is not None:
+            cause(options.fault, device)
         await device.boot()
         return device
 

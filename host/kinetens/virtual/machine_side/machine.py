@@ -36,6 +36,8 @@ class Pin:
         self.id = id
         self._handler = None
         self._trigger = 0
+        if mode == Pin.OPEN_DRAIN:
+            _world.call(_world.PIN_BY_HAND, bytes([id]))
         if value is not None:
             self.value(value)
 
@@ -73,8 +75,10 @@ class ADC:
 
 
 class I2C:
+    """All objects stand for the same controller, as on the chip."""
+
     def __init__(self, id, scl=None, sda=None, freq=400000, timeout=50000):
-        self._id = id
+        _world.call(_world.I2C_OPEN, pack("<I", timeout))
 
     def readfrom_mem_into(self, address, register, buffer):
         _world.call(_world.I2C_READ, pack("<BBBH", address, 1, register, len(buffer)), buffer)
