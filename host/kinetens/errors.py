@@ -1,6 +1,6 @@
 """What can go wrong, as types; each message is the raiser's: what is wrong, where, and what to do."""
 
-from kinetens_protocol import messages
+from kinetens_protocol import faults, messages
 
 
 class KinetensError(Exception):
@@ -24,9 +24,15 @@ class RequestRefused(KinetensError):
 
     def __init__(self, reason: int, refusal: messages.Refusal = messages.NO_DETAIL) -> None:
         text = messages.REASONS.get(reason, f"reason {reason}, which this program does not know")
+        if reason == messages.SENSOR_UNAVAILABLE and refusal.value & faults.NO_MOTION:
+            text += ": " + ", ".join(faults.explained(refusal.value & faults.NO_MOTION))
         super().__init__(f"the device refused: {text}")
         self.reason = reason
         self.refusal = refusal
+
+
+class NoMotion(KinetensError):
+    """The device has no motion samples to give. Its message names the faults that are why."""
 
 
 class RequestTimeout(KinetensError):

@@ -42,8 +42,8 @@ def test_a_link_that_loses_frames_will_do(run_json) -> None:
 
 
 def test_an_uncalibrated_device_says_so(run, run_json) -> None:
-    assert "not calibrated" in run("info", "sim:").stdout
-    answer = run_json("info", "sim:")
+    assert "not calibrated" in run("info", "sim:?calibrate").stdout
+    answer = run_json("info", "sim:?calibrate")
     assert answer["calibrated_on"] is None
     assert "calibration-missing" in answer["faults"]
 

@@ -18,6 +18,35 @@ def test_it_says_what_the_device_is(run, run_json):
     assert len(shown) == len(about)
 
 
+def test_a_delivered_device_has_no_fault_and_one_to_be_calibrated_says_so(run_json):
+    assert run_json("info", "sim:")["faults"] == []
+    assert run_json("info", "sim:?calibrate")["faults"] == ["calibration-missing"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ("sensor-missing", "the motion sensor does not answer"),
+        ("sensor-overrun", "motion samples were lost because the device was too slow to fetch them"),
+        ("sensor-saturated", "a movement was faster or harder than the sensor measures"),
+        ("calibration-damaged", "the stored calibration is damaged and is not used"),
+        ("board-file", "the device's board file is missing or wrong"),
+    ],
+)
+def test_a_fault_is_named_and_explained(run, run_json, fault: str, sentence: str):
+    device = f"sim:?fault={fault}"
+    assert run_json("info", device)["faults"] == [fault]
+    assert f"{fault} ({sentence})" in run("info", device).stdout
+
+
+def test_without_a_board_file_the_device_says_who_it_is_and_no_more(run_json):
+    about = run_json("info", "sim:?fault=board-file")
+    assert about["name"].startswith("kinetens-")
+    assert about["serial"]
+    assert (about["board"], about["sensor"], about["stimulation"]) == ("", "", False)
+    assert about["battery_percent"] is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [

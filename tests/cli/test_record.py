@@ -51,6 +51,16 @@ def test_it_ends_after_so_many_repetitions(run_json, tmp_path: Path):
         (["sim:", "--repetitions", "0"], 2, "not in the range"),
         (["sim:", "--side", "up"], 2, "'up' is not one of"),
         (["sim:nobody"], 1, "no device 'nobody'"),
+        (
+            ["sim:?fault=board-file"],
+            1,
+            "gives no motion: board-file (the device's board file is missing or wrong)",
+        ),
+        (
+            ["sim:?fault=rain"],
+            1,
+            "fault=rain makes no sense: input should be 'sensor-missing', 'sensor-wrong-identity'",
+        ),
     ],
 )
 def test_nonsense_is_refused_in_one_sentence(refused, arguments: list[str], code: int, sentence: str):

@@ -135,6 +135,13 @@ def test_a_newer_schema_asks_for_a_newer_program(path: Path) -> None:
         Session.open(path)
 
 
+def test_a_session_from_before_calibrations_were_kept_opens(path: Path) -> None:
+    damage(path, "UPDATE header SET json = json_remove(json, '$.calibration')")
+    with Session.open(path) as session:
+        assert session.header.calibration == {}
+        assert len(session.samples()) > 0
+
+
 @pytest.mark.parametrize("header", ["{", "{}", "[]", '{"exercise": 1, "colour": "red"}'])
 def test_a_header_that_makes_no_sense_is_damage(path: Path, header: str) -> None:
     damage(path, "UPDATE header SET json = ?", header)

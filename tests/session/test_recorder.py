@@ -7,13 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kinetens.errors import LinkLost, OutputNotWritable, RequestRefused
+from kinetens.device.calibration import SensorCalibration
+from kinetens.errors import LinkLost, NoMotion, OutputNotWritable, RequestRefused
 from kinetens.motion.repetitions import RepetitionEvent
 from kinetens.session import Session, writer
 from kinetens.session.recorder import Recorder, RecordingPlan, record
+from kinetens.virtual.faults import FaultName
 from kinetens.virtual.member import GeneratedMember
 from kinetens.virtual.radio import RadioConditions
-from kinetens.virtual.world import World
+from kinetens.virtual.world import DeviceOptions, World
+from kinetens_protocol import control
 from tests.virtual.worlds import in_world, linked, still_device
 
 
@@ -47,6 +50,50 @@ def test_a_session_lasts_as_long_as_planned_and_is_whole(tmp_path: Path):
         assert len(session.exchanges()) in (8, 9)
     assert len(samples) == recorder.live.received == pytest.approx(500, abs=15)
     assert samples.counts.missing == recorder.live.missing == 0
+
+
+def test_the_header_has_what_corrects_the_raw_counts(tmp_path: Path):
+    """The device corrects what it computes orientation from; raw frames stay as the sensor gave them."""
+    calibration = control.NO_CALIBRATION._replace(
+        year=2026,
+        month=11,
+        day=25,
+        parts=3,
+        gyro_offset_x_udps=840_000,
+        accel_offset_z_ug=-14_900,
+        accel_yx_ppm=900,
+    )
+
+    async def work(world: World):
+        await still_device(world, DeviceOptions(calibration=calibration))
+        async with linked(world) as link:
+            return await record(link, plan_for(tmp_path, raw=True, seconds=1.0))
+
+    with Session.open(in_world(work).writer.path) as session:
+        kept = control.Calibration(**session.header.calibration)
+    assert kept == calibration
+    found = SensorCalibration.unpack(kept)
+    assert found is not None
+    assert np.degrees(found.corrected_gyr(np.zeros(3))) == pytest.approx([-0.84, 0, 0])
+
+
+def test_a_device_that_was_never_calibrated_says_so_in_the_header(tmp_path: Path):
+    recorder, _ = recorded(plan_for(tmp_path, seconds=1.0))
+    assert recorder.writer.path.exists()
+    with Session.open(recorder.writer.path) as session:
+        assert control.Calibration(**session.header.calibration) == control.NO_CALIBRATION
+
+
+@pytest.mark.parametrize("fault", ["sensor-missing", "sensor-wrong-identity", "sensor-bus", "board-file"])
+def test_a_device_without_motion_is_refused_before_anything_is_written(tmp_path: Path, fault: FaultName):
+    async def work(world: World):
+        await still_device(world, DeviceOptions(fault=fault))
+        async with linked(world) as link:
+            await record(link, plan_for(tmp_path / "out"))
+
+    with pytest.raises(NoMotion, match=rf"gives no motion: {fault} \(.*\); if that stays"):
+        in_world(work)
+    assert not (tmp_path / "out").exists()
 
 
 def test_times_are_compared_every_few_seconds(tmp_path: Path):

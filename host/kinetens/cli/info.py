@@ -22,19 +22,22 @@ def info(device: str, as_json: bool) -> None:
 
     Example:  kinetens info kinetens-4F2A
     """
-    described = run_with(DeviceUrl.parse(device), _ask)
+    described, word = run_with(DeviceUrl.parse(device), _ask)
     if as_json:
         print_json(described)
     else:
-        print_facts([(name.replace("_", " "), _in_words(name, value)) for name, value in described.items()])
+        words = {name: _in_words(name, value) for name, value in described.items()}
+        words["faults"] = ", ".join(faults.explained(word)) or "none"
+        print_facts([(name.replace("_", " "), text) for name, text in words.items()])
 
 
-async def _ask(reach: Reach) -> dict[str, Any]:
+async def _ask(reach: Reach) -> tuple[dict[str, Any], int]:
+    """What a device is and how it does, and its fault word."""
     found = await find(reach.adapter, reach.wanted)
     async with connect(reach.adapter, found) as link:
         about = await link.info()
         status = await link.status()
-        return {
+        described = {
             "name": about.name,
             "address": found.address,
             "serial": about.serial,
@@ -49,13 +52,16 @@ async def _ask(reach: Reach) -> dict[str, Any]:
             "boots": about.boot_count,
             "last_boot": control.BOOT_CAUSES.get(about.boot_cause, "unknown"),
             "faults": faults.names(status.faults),
-            "battery_percent": None if status.battery_percent == 255 else status.battery_percent,
+            "battery_percent": None
+            if status.battery_percent == control.UNKNOWN_PERCENT
+            else status.battery_percent,
             "charging": bool(status.flags & control.CHARGING),
             "temperature_degc": status.temperature_cdeg / 100,
             "heap_free_bytes": status.heap_free_bytes,
             "worst_loop_gap_ms": status.worst_loop_gap_us / 1000,
             "mtu": link.mtu,
         }
+        return described, status.faults
 
 
 def _in_words(name: str, value: object) -> str:
@@ -63,6 +69,4 @@ def _in_words(name: str, value: object) -> str:
         return "not calibrated" if name == "calibrated_on" else "unknown"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"  # pyright: ignore[reportUnknownArgumentType]
     return str(value)

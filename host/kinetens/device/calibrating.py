@@ -53,7 +53,7 @@ class CalibrationReport:
 
 async def read_calibration(link: Link) -> SensorCalibration | None:
     """What the device corrects its sensor by; None when it has no calibration. Raises as `Link.request` does."""
-    return SensorCalibration.unpack(await _read(link))
+    return SensorCalibration.unpack(await link.calibration())
 
 
 async def write_calibration(link: Link, calibration: SensorCalibration) -> SensorCalibration:
@@ -63,7 +63,7 @@ async def write_calibration(link: Link, calibration: SensorCalibration) -> Senso
     """
     packed = calibration.pack()
     await link.request("control", control.WRITE_CALIBRATION, control.pack_calibration(packed))
-    if await _read(link) != packed:
+    if await link.calibration() != packed:
         raise CalibrationFailed(f"{link.name} did not keep the calibration as it was written; try again")
     kept = SensorCalibration.unpack(packed)
     assert kept is not None
@@ -86,7 +86,7 @@ async def calibrate(
 
     With gyro_only the accelerometer keeps what the device has for it. On any error the device keeps what it had.
 
-    Raises NotStill, FacesMissing, ImplausibleSensor, CalibrationFailed, LinkLost, and as `Link.request` does.
+    Raises NoMotion, NotStill, FacesMissing, ImplausibleSensor, CalibrationFailed, LinkLost, and as `Link.request` does.
     """
     _needs_calibration_in_protocol(link)
     before = await read_calibration(link) or _uncorrected(today)
@@ -124,8 +124,9 @@ async def measure(
 ) -> list[StillWindow]:
     """Stream raw samples until the device has lain still on each of `faces`, in any order; without faces, anywhere.
 
-    Raises NotStill, LinkLost, and as `Link.request` does.
+    Raises NoMotion, NotStill, LinkLost, and as `Link.request` does.
     """
+    await link.require_motion()
     info = await link.info()
     watch = StillnessWatch(
         info.sensor_rate_mhz / 1000,
@@ -240,10 +241,6 @@ def _counts(frame: Frame, session_id: int) -> np.ndarray[tuple[int, ...], np.dty
     if header.kind != motion.RAW or header.session_id != session_id:
         return None
     return np.frombuffer(frame.data, "<i2", offset=motion.HEADER_BYTES).reshape(-1, 6).astype(np.int16)
-
-
-async def _read(link: Link) -> control.Calibration:
-    return control.unpack_calibration(await link.request("control", control.READ_CALIBRATION))
 
 
 def _needs_calibration_in_protocol(link: Link) -> None:

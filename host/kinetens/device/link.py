@@ -13,8 +13,15 @@ import kinetens_protocol as protocol
 from kinetens.device.adapter import Adapter
 from kinetens.device.clock import TimeExchange
 from kinetens.device.discovery import Found
-from kinetens.errors import BluetoothUnavailable, LinkLost, ProtocolMismatch, RequestRefused, RequestTimeout
-from kinetens_protocol import ProtocolError, control, messages, uuids
+from kinetens.errors import (
+    BluetoothUnavailable,
+    LinkLost,
+    NoMotion,
+    ProtocolMismatch,
+    RequestRefused,
+    RequestTimeout,
+)
+from kinetens_protocol import ProtocolError, control, faults, messages, uuids
 
 T = TypeVar("T")
 Channel = Literal["motion", "raw", "control", "stimulation"]
@@ -101,6 +108,19 @@ class Link:
     async def status(self) -> control.Status:
         """The device's state now. Raises as `request` does."""
         return await self._ask(control.STATUS, b"", control.unpack_status)
+
+    async def require_motion(self) -> None:
+        """Raises NoMotion when a fault keeps the device from giving motion samples, and as `request` does."""
+        reasons = faults.explained((await self.status()).faults & faults.NO_MOTION)
+        if reasons:
+            raise NoMotion(
+                f"{self.name} gives no motion: {', '.join(reasons)}; "
+                "if that stays after a restart, docs/engineer.md says what to do"
+            )
+
+    async def calibration(self) -> control.Calibration:
+        """What the device corrects its sensor by, zeros for nothing; since protocol 1.1. Raises as `request` does."""
+        return await self._ask(control.READ_CALIBRATION, b"", control.unpack_calibration)
 
     async def start_stream(self, rate_hz: int, *, raw: bool = False, latency_ms: int = 100) -> control.Stream:
         """Start a new stream; its samples are numbered from 0. Raises as `request` does."""

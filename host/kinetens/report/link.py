@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from kinetens.session.samples import Samples
 from kinetens.session.statuses import TimedStatus
-
-_BATTERY_UNKNOWN = 255
+from kinetens_protocol.control import UNKNOWN_PERCENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ def link_quality(samples: Samples, statuses: Sequence[TimedStatus]) -> LinkQuali
         within = delays_ms[second_of == second]
         typical[second], longest[second] = np.median(within), np.max(within)
     battery = [
-        (s.time_s, s.status.battery_percent) for s in statuses if s.status.battery_percent != _BATTERY_UNKNOWN
+        (s.time_s, s.status.battery_percent) for s in statuses if s.status.battery_percent != UNKNOWN_PERCENT
     ]
     return LinkQuality(
         seconds,

@@ -26,6 +26,7 @@ _EXCHANGE_EVERY_S = 5.0
 _COMMIT_EVERY_S = 0.25
 _LAST_FRAMES_S = 1.0
 _TICK_S = 0.1
+_CALIBRATION_SINCE_MINOR = 1
 
 
 @dataclass(slots=True)
@@ -209,10 +210,13 @@ class RecordingPlan:
 async def record(link: Link, plan: RecordingPlan) -> Recorder:
     """Record one session as planned; its file is complete and closed when this returns or raises.
 
-    Raises OutputNotWritable, LinkLost, RequestRefused, RequestTimeout; what arrived until then is kept.
+    Raises NoMotion before anything is written. Raises OutputNotWritable, LinkLost, RequestRefused, RequestTimeout; what
+    arrived until then is kept.
     """
     info = await link.info()
-    writer = SessionWriter.create(plan.folder, _header(link, info, plan))
+    await link.require_motion()
+    calibration = await link.calibration() if link.minor_version >= _CALIBRATION_SINCE_MINOR else None
+    writer = SessionWriter.create(plan.folder, _header(link, info, calibration, plan))
     async with recording(link, writer, plan.on_repetition) as recorder:
         recorder.note("connected", f"{info.name}, {info.board} board, firmware {info.firmware}")
         keeping = asyncio.ensure_future(recorder.keep_time())
@@ -258,7 +262,9 @@ async def _unless_fails(keeping: asyncio.Future[None], work: Awaitable[None]) ->
     await doing
 
 
-def _header(link: Link, info: control.Info, plan: RecordingPlan) -> SessionHeader:
+def _header(
+    link: Link, info: control.Info, calibration: control.Calibration | None, plan: RecordingPlan
+) -> SessionHeader:
     return SessionHeader(
         session_uuid=str(uuid.uuid4()),
         created_utc=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
@@ -269,6 +275,7 @@ def _header(link: Link, info: control.Info, plan: RecordingPlan) -> SessionHeade
         software_version=kinetens.__version__,
         protocol_version=f"{VERSION_MAJOR}.{link.minor_version}",
         device=info._asdict(),
+        calibration=calibration._asdict() if calibration else {},
         stream={"rate_hz": plan.rate_hz, "raw": plan.raw},
         seed=plan.seed,
     )
