@@ -8,6 +8,9 @@ so that what was seen before costs little, and `Words.note` hears of each value 
 cannot hold. The program then goes on as a device would, with the bits that are left. Watched are sums, differences,
 products, left shifts, quotients and negations (a word each), shift amounts, indexes into pointers, and stores
 of 8 and 16 bits; other operations on words give words. Loads through ptr32 are signed, and `sys.maxsize` is a device's.
+
+`(word ^ sign) - sign`, by that name, gives a word of a PC its sign back. On a device it gives the word itself, where
+`sign = one << 31` with a wrap on the way: both are let through, and listed in `Words.sign_extensions`.
 """
 
 import ast
@@ -92,6 +95,7 @@ class Words:
     most: list[int] = field(default_factory=list)
     excesses: dict[Site, Excess] = field(default_factory=dict)
     wrapped: set[tuple[str, str]] = field(default_factory=set)
+    sign_extensions: list[str] = field(default_factory=list)
     news: int = 0
 
     def note(self, number: int, value: int) -> int:
@@ -103,7 +107,7 @@ class Words:
             self.most[number] = max(self.most[number], value)
             self.news += 1
             return value
-        if (site.function, site.expression) in self.intended:
+        if self._may_wrap(site):
             self.wrapped.add((site.function, site.expression))
         elif site not in self.excesses:
             variables = sys._getframe(1).f_locals
@@ -114,6 +118,9 @@ class Words:
         value &= (1 << kind.bits) - 1
         return value - (1 << 32) if kind is WORD and value > WORD_MOST else value
 
+    def _may_wrap(self, site: Site) -> bool:
+        return (site.function, site.expression) in self.intended
+
     def add(self, site: Site) -> int:
         self.sites.append(site)
         self.least.append(_UNSEEN_LEAST)
@@ -122,11 +129,12 @@ class Words:
 
     def unreached(self) -> list[Site]:
         """Sites that no run has come to: nothing is known of them."""
-        wrapped = self.wrapped
         return [
             site
             for site, least, most in zip(self.sites, self.least, self.most, strict=True)
-            if least > most and (site.function, site.expression) not in wrapped and site not in self.excesses
+            if least > most
+            and (site.function, site.expression) not in self.wrapped
+            and site not in self.excesses
         ]
 
     def tightest(self) -> list[tuple[float, Site, int, int]]:
@@ -134,7 +142,7 @@ class Words:
         rooms = [
             (_room_bits(least, most), site, least, most)
             for site, least, most in zip(self.sites, self.least, self.most, strict=True)
-            if site.kind is WORD and least <= most and (site.function, site.expression) not in self.intended
+            if site.kind is WORD and least <= most and not self._may_wrap(site)
         ]
         return sorted(rooms, key=lambda room: room[0])
 
@@ -148,6 +156,9 @@ class Words:
                 return [importlib.import_module(name) for name in names]
             finally:
                 sys.meta_path.remove(finder)
+                for name, module in list(sys.modules.items()):
+                    if isinstance(getattr(module, "__loader__", None), _Loader):
+                        del sys.modules[name]
 
     def compile(self, source: str | bytes, module: str, path: str) -> CodeType:
         tree = _Watch(self, module).visit(ast.parse(source, path))
@@ -220,12 +231,15 @@ def _pointer(kind: str) -> Callable[[Any], memoryview]:
 
 def _viper(function: Callable[..., Any]) -> Callable[..., Any]:
     """Arguments annotated as pointers become views of words; whole numbers must be words."""
-    kinds = [kind for name, kind in function.__annotations__.items() if name != "return"]
+    names = function.__code__.co_varnames[: function.__code__.co_argcount]
+    kinds = [function.__annotations__.get(name) for name in names]
 
     def call(*arguments: Any) -> Any:
         return function(*(_argument(it, kind) for it, kind in zip(arguments, kinds, strict=True)))
 
     def _argument(value: Any, kind: Any) -> Any:
+        if kind is None:
+            return value
         if kind is not int:
             return kind(value)
         value = int(value)
@@ -248,6 +262,7 @@ class _Watch(ast.NodeTransformer):
         self._function = ""  # the viper function that is being visited
         self._pointers: dict[str, str] = {}
         self._variables: set[str] = set()
+        self._objects: set[str] = set()
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         if isinstance(node.value, ast.Name) and (node.value.id, node.attr) == ("sys", "maxsize"):
@@ -261,8 +276,9 @@ class _Watch(ast.NodeTransformer):
             return node
         self._function = node.name
         kinds = {it.arg: ast.unparse(it.annotation) if it.annotation else "" for it in node.args.args}
-        if other := [name for name, kind in kinds.items() if kind not in (*_POINTERS, "int")]:
-            raise self._cannot(node, f"'{other[0]}' is neither a pointer nor int")
+        if other := [name for name, kind in kinds.items() if kind not in (*_POINTERS, "int", "object", "")]:
+            raise self._cannot(node, f"'{other[0]}' is neither a pointer nor int nor an object")
+        self._objects = {name for name, kind in kinds.items() if kind in ("object", "")}
         self._pointers = {name: kind for name, kind in kinds.items() if kind in _POINTERS}
         self._variables = set(kinds)
         for part in ast.walk(node):
@@ -292,6 +308,9 @@ class _Watch(ast.NodeTransformer):
         return self.visit_Assign(ast.copy_location(ast.Assign([node.target], value), node))
 
     def visit_Assign(self, node: ast.Assign) -> ast.stmt:
+        if self._function and ast.unparse(node) == "sign = one << 31":
+            node.value = self._cut(node.value)
+            return node
         value = self.visit(node.value)
         if self._function and isinstance(node.targets[0], ast.Subscript):
             kind = STORES.get(self._pointer(node.targets[0]))
@@ -303,7 +322,7 @@ class _Watch(ast.NodeTransformer):
         return node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
-        if not self._function:
+        if not self._function or (isinstance(node.value, ast.Name) and node.value.id in self._objects):
             return self._inside(node)
         self._pointer(node)
         index = node.slice
@@ -332,6 +351,8 @@ class _Watch(ast.NodeTransformer):
         if not self._function:
             return self._inside(node)
         text = ast.unparse(node)
+        if _is_sign_extension(node):
+            return self._cut(node)
         if isinstance(node.op, self._CHECKED):
             needs_watch = True
         elif isinstance(node.op, self._SAFE):
@@ -363,6 +384,13 @@ class _Watch(ast.NodeTransformer):
         wrapped.test.comparators[0].value = node
         return wrapped
 
+    def _cut(self, node: ast.expr) -> ast.expr:
+        """The 32 bits that are left of a value, signed."""
+        self._words.sign_extensions.append(f"{self._module}:{node.lineno} {ast.unparse(node)}")
+        cut: Any = ast.parse(f"(0 + {1 << 31} & {(1 << 32) - 1}) - {1 << 31}", mode="eval").body
+        cut.left.left.left = self._inside(node)
+        return ast.copy_location(cut, node)
+
     def _pointer(self, node: ast.Subscript) -> str:
         if not isinstance(node.value, ast.Name) or node.value.id not in self._pointers:
             raise self._cannot(node, f"{ast.unparse(node.value)} is no pointer")
@@ -374,6 +402,17 @@ class _Watch(ast.NodeTransformer):
 
     def _cannot(self, node: ast.expr | ast.stmt, why: str) -> SyntaxError:
         return SyntaxError(f"{self._module}:{node.lineno} {self._function} cannot be watched: {why}")
+
+
+def _is_sign_extension(node: ast.BinOp) -> bool:
+    """`(word ^ sign) - sign`."""
+    signs = [node.right, node.left.right] if isinstance(node.left, ast.BinOp) else []
+    flips = (
+        isinstance(node.op, ast.Sub)
+        and isinstance(node.left, ast.BinOp)
+        and isinstance(node.left.op, ast.BitXor)
+    )
+    return flips and all(isinstance(it, ast.Name) and it.id == "sign" for it in signs)
 
 
 def _called(node: ast.expr) -> str:

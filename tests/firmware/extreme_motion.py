@@ -238,7 +238,7 @@ def _standing() -> Iterator[Motion]:
         sensor = sensors[at * 7 % len(sensors)]
         a_window = sensor.sample_mhz // 13_000
         half_period *= a_window if half_period > 1 else 1
-        violent = Stretch(22 * a_window, low, high, half_period, delay=at % 3, lost=(0, 3, 100_000)[at % 3])
+        violent = Stretch(22 * a_window, low, high, half_period, delay=at % 3, lost=(0, 3, 20_000)[at % 3])
         rest = _still(26 * a_window, (at - 9, 5, 9 - at, *REST[3:]))
         calibration = (*_ZERO, *extreme_calibration(at))
         yield replace(

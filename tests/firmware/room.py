@@ -10,15 +10,21 @@ from rich.table import Table
 
 from tests.firmware.any_bits import give_any_bits
 from tests.firmware.checked_viper import Words
-from tests.firmware.extreme_motion import STANDING, SamplePath, Search
+from tests.firmware.extreme_motion import STANDING, Motion, SamplePath, Search
 from tests.firmware.intended_wraps import INTENDED_WRAPS
 
 
-def searched(rounds: int, seed: int, any_bits: int = 1000, show: bool = False) -> Search:
-    """Give the sample path arbitrary bits, the standing motions, and what a climb makes of them."""
+def searched(
+    rounds: int,
+    seed: int,
+    motions: tuple[Motion, ...] = STANDING,
+    any_bits: int = 1000,
+    show: bool = False,
+) -> Search:
+    """Give the sample path arbitrary bits, motions, and what a climb makes of those."""
     search = Search(SamplePath(Words(INTENDED_WRAPS)))
     give_any_bits(search.path, any_bits, seed)
-    for motion in STANDING:
+    for motion in motions:
         search.run(motion)
     steps = track(range(rounds), "climbing", console=Console(stderr=True), disable=not show)
     search.climb(steps, seed)
