@@ -29,6 +29,7 @@ INTENDED_WRAPS = {
         "add_orientation",
         "value + 1024",
     ): "no component of a unit quaternion; of the sum bits 11 to 30 are kept",
+    ("look", "a << 1"): "of the two counts in a word only the highest bits are looked at",
     ("add_us", "(high & 65535) << 16"): "a half in the word's upper place",
     ("add_us", "words[1] + (high >> 16)"): "the upper half of a 64-bit time",
     ("add_us", "words[1] + (high >> 16) + (us >> 31)"): "the upper half of a 64-bit time",
