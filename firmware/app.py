@@ -55,7 +55,9 @@ class Device:
             self.calibration = control.NO_CALIBRATION
         else:
             bus = Bus(self.board["i2c"], self.log)
-            self.stimulation = open_channel(self.board, bus.controller, self.clock, self.log)
+            self.stimulation = open_channel(
+                self.board, bus.controller, self.clock, self.log, self.identity["serial"]
+            )
             self.power = Power(self.board)
             self.power.on_button(self._button)
             sensor = LSM6DSOX(bus.controller, self.board["sensor"]["address"])
