@@ -15,7 +15,7 @@ from link.server import Server
 from motion import calibration_file
 from motion.lsm6dsox import LSM6DSOX
 from motion.sensing import Sensing
-from stim.supervisor import open_channel
+from stim.channel import open_channel
 from system import config, crash
 from system.clock import Clock
 from system.i2c_bus import Bus
@@ -56,7 +56,13 @@ class Device:
         else:
             bus = Bus(self.board["i2c"], self.log)
             self.stimulation = open_channel(
-                self.board, bus.controller, self.clock, self.log, self.identity["serial"]
+                self.board,
+                bus.controller,
+                self.clock,
+                self.log,
+                self.identity["serial"],
+                self.boot_count,
+                self.boot_cause,
             )
             self.power = Power(self.board)
             self.power.on_button(self._button)
@@ -174,7 +180,7 @@ class Device:
 
     async def stimulate(self):
         """Give the supervisor its say; nothing else moves the output."""
-        supervisor = self.stimulation
+        supervisor = self.stimulation and self.stimulation.supervisor
         while supervisor:
             self._alive |= 2
             if supervisor.active:  # a charger that is plugged in must not wait for the next status
@@ -260,15 +266,15 @@ class Device:
         return self.stimulation.handle(operation, payload, buffer, offset)
 
     def _send_stimulation_events(self):
-        supervisor = self.stimulation
-        if not supervisor or not self.server.connected:
+        if not self.stimulation or not self.server.connected:
             return
-        event = supervisor.take_event()
+        telemetry = self.stimulation.telemetry
+        event = telemetry.take_event()
         while event:
             buffer, offset = self._events[1].begin(event)
-            end = supervisor.event_into(event, buffer, offset)
+            end = telemetry.event_into(event, buffer, offset)
             self.server.notify(channels.STIMULATION, self._events[1].bytes_to(end))
-            event = supervisor.take_event()
+            event = telemetry.take_event()
 
     async def _notify(self, channel, answer):
         for _ in range(20):
@@ -287,7 +293,7 @@ class Device:
 
     def _on_link(self, connected):
         if not connected and self.stimulation:
-            self.stimulation.link_lost()
+            self.stimulation.supervisor.link_lost()
         self._link_changed = True
         self._writes.clear()
         self._written.set()
@@ -303,10 +309,10 @@ class Device:
 
     def _button(self, pressed):
         if self.stimulation:
-            self.stimulation.button(pressed)
+            self.stimulation.supervisor.button(pressed)
 
     def _output_active(self):
-        return self.stimulation.active if self.stimulation else False
+        return self.stimulation.supervisor.active if self.stimulation else False
 
     def _collect(self):
         before = time.ticks_us()
@@ -342,7 +348,7 @@ async def _main():
         await asyncio.gather(*tasks)
     except Exception:
         if device.stimulation:
-            device.stimulation.stop_now()
+            device.stimulation.supervisor.stop_now()
         raise
 
 
