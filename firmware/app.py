@@ -16,6 +16,7 @@ from motion import calibration_file
 from motion.lsm6dsox import LSM6DSOX
 from motion.sensing import Sensing
 from stim.channel import open_channel
+from stim.motion_watch import MotionWatch
 from system import config, crash
 from system.clock import Clock
 from system.i2c_bus import Bus
@@ -189,11 +190,20 @@ class Device:
                 self.power.charging,
                 self.power.battery_low,
                 self.temperature_cdeg > _TOO_HOT_CDEG,
-                self.sensor_works,
+                self._motion_cause(),
             )
             supervisor.tick()
             self._send_stimulation_events()
             await asyncio.sleep_ms(_TICK_MS if supervisor.active else 4 * _TICK_MS)
+
+    def _motion_cause(self):
+        """What the motion data says against stimulation, or that there is none."""
+        if not self.sensor_works:
+            return stimulation.MOTION
+        stream = self.stream
+        if not stream.watcher:
+            stream.watcher = MotionWatch(self.clock, self.sensing.sensor)
+        return stream.watcher.cause()
 
     async def report(self):
         """Once a second: measure what is slow, send a status, collect garbage if it is time, feed the watchdog."""
