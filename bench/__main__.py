@@ -9,6 +9,7 @@ from kinetens.errors import KinetensError
 
 BENCHES = {
     "firmware": "Instructions and heap that a motion sample costs on an emulated microcontroller.",
+    "stimulation": "Instructions, heap and flash that a decision about stimulation costs on one.",
 }
 
 

@@ -1,6 +1,6 @@
 """What motion says against stimulation: a fall, violence, an exercise going on, or data that cannot be true.
 
-`look` goes over each batch of raw samples, in integers and without allocation; the supervisor asks for the cause.
+Two kernels go over each batch of raw samples, in integers and without allocation; the supervisor asks for the cause.
 
 Thresholds and where they come from:
 
@@ -42,12 +42,14 @@ _VIOLENT = const(2)
 _MOVING = const(3)  # samples above less samples below, at least 0
 _MOVES = const(4)
 _FLAT = const(5)
-_IN_WINDOW = const(6)  # samples
+_IN_WINDOW = const(6)  # samples looked at for life
 _CHANGED = const(7)  # bits of the gyroscope that changed in the window
 _GYRO = const(8)  # 3, its first sample
 _LEAST = const(11)  # 3, accelerometer, counts + 2**15
 _MOST = const(14)  # 3
-_STATE_SIZE = const(17)
+_DANGER_SKIP = const(17)  # samples of the next batch before the first that is looked at
+_LIFE_SKIP = const(18)
+_STATE_SIZE = const(19)
 
 # Places in the thresholds; squares are of half counts.
 _FALL_SQUARE = const(0)
@@ -58,6 +60,10 @@ _MOVING_SQUARE = const(4)
 _MOVING_SAMPLES = const(5)
 _FLAT_COUNTS = const(6)
 _WINDOW_SAMPLES = const(7)
+
+_DANGER_STEP = const(2)
+_LIFE_STEP = const(8)
+"""Of so many samples one is looked at: 208 a second for danger, 13 in a window for life."""
 
 
 class MotionWatch:
@@ -71,13 +77,13 @@ class MotionWatch:
             "I",
             (
                 _half_square(FALL_UG, sensor.accel_ug_per_count),
-                _samples(FALL_MS, rate_mhz),
+                _samples(FALL_MS, rate_mhz // _DANGER_STEP),
                 _half_square(VIOLENT_UG, sensor.accel_ug_per_count),
                 _half_square(VIOLENT_UDPS, sensor.gyro_udps_per_count),
                 _half_square(MOVING_UDPS, sensor.gyro_udps_per_count),
-                _samples(MOVING_MS, rate_mhz),
+                _samples(MOVING_MS, rate_mhz // _DANGER_STEP),
                 FLAT_UG // sensor.accel_ug_per_count,
-                _samples(WINDOW_MS, rate_mhz),
+                _samples(WINDOW_MS, rate_mhz // _LIFE_STEP),
             ),
         )
         self._fresh = False
@@ -86,7 +92,8 @@ class MotionWatch:
 
     def take(self, batch, count):
         """Look at the first samples of a batch, before anything corrects them."""
-        look(batch, count, self._state, self._thresholds)
+        look_for_danger(batch, count, self._state, self._thresholds)
+        look_for_life(batch, count, self._state, self._thresholds)
         self._taken_at = self._clock.now_ms()
         self._fresh = True
 
@@ -110,73 +117,80 @@ class MotionWatch:
 
 
 @micropython.viper
-def look(samples: ptr16, count: int, state: ptr32, thresholds: ptr32):
-    """Look at `count` samples. Half counts are within ±2**14, so that a sum of three squares stays below 2**30."""
-    for sample in range(count):
-        at = 6 * sample
-        p = samples[at] ^ 32768
-        q = samples[at + 1] ^ 32768
-        r = samples[at + 2] ^ 32768
-        x = (p - 32768) >> 1
-        y = (q - 32768) >> 1
-        z = (r - 32768) >> 1
-        rate = x * x + y * y + z * z
-        a = samples[at + 3] ^ 32768
-        b = samples[at + 4] ^ 32768
-        c = samples[at + 5] ^ 32768
-        x = (a - 32768) >> 1
-        y = (b - 32768) >> 1
-        z = (c - 32768) >> 1
-        force = x * x + y * y + z * z
-
-        if force < thresholds[_FALL_SQUARE]:
-            state[_FALLING] += 1
-            if state[_FALLING] >= thresholds[_FALL_SAMPLES]:
+def look_for_danger(samples: ptr16, count: int, state: ptr32, thresholds: ptr32):
+    """Falls, violence, movement. Half counts are within ±2**14, so that a sum of three squares stays below 2**30."""
+    fall_square = thresholds[_FALL_SQUARE]
+    violent_square = thresholds[_VIOLENT_SQUARE]
+    moving_square = thresholds[_MOVING_SQUARE]
+    moving_samples = thresholds[_MOVING_SAMPLES]
+    falling = state[_FALLING]
+    moving = state[_MOVING]
+    moves = state[_MOVES]
+    at = 6 * state[_DANGER_SKIP]
+    end = 6 * count
+    while at < end:
+        x = ((samples[at] ^ 32768) - 32768) >> 1
+        y = ((samples[at + 1] ^ 32768) - 32768) >> 1
+        z = ((samples[at + 2] ^ 32768) - 32768) >> 1
+        square = x * x + y * y + z * z
+        if square > moving_square:
+            if moving < moving_samples:
+                moving += 1
+            else:
+                moves = 1
+            if square > thresholds[_VIOLENT_RATE_SQUARE]:
+                state[_VIOLENT] = 1
+        elif moving > 0:
+            moving -= 1
+        else:
+            moves = 0
+        x = ((samples[at + 3] ^ 32768) - 32768) >> 1
+        y = ((samples[at + 4] ^ 32768) - 32768) >> 1
+        z = ((samples[at + 5] ^ 32768) - 32768) >> 1
+        square = x * x + y * y + z * z
+        if square < fall_square:
+            falling += 1
+            if falling >= thresholds[_FALL_SAMPLES]:
                 state[_FELL] = 1
         else:
-            state[_FALLING] = 0
-            if force > thresholds[_VIOLENT_SQUARE]:
+            falling = 0
+            if square > violent_square:
                 state[_VIOLENT] = 1
-        if rate > thresholds[_VIOLENT_RATE_SQUARE]:
-            state[_VIOLENT] = 1
+        at += 6 * _DANGER_STEP
+    state[_DANGER_SKIP] = (at - end) // 6
+    state[_FALLING] = falling
+    state[_MOVING] = moving
+    state[_MOVES] = moves
 
-        if rate > thresholds[_MOVING_SQUARE]:
-            if state[_MOVING] < thresholds[_MOVING_SAMPLES]:
-                state[_MOVING] += 1
-            else:
-                state[_MOVES] = 1
-        elif state[_MOVING] > 0:
-            state[_MOVING] -= 1
-        else:
-            state[_MOVES] = 0
 
-        if state[_IN_WINDOW] == 0:
-            state[_CHANGED] = 0
-            state[_GYRO] = p
-            state[_GYRO + 1] = q
-            state[_GYRO + 2] = r
-            state[_LEAST] = state[_MOST] = a
-            state[_LEAST + 1] = state[_MOST + 1] = b
-            state[_LEAST + 2] = state[_MOST + 2] = c
-        state[_CHANGED] |= (p ^ state[_GYRO]) | (q ^ state[_GYRO + 1]) | (r ^ state[_GYRO + 2])
-        if a < state[_LEAST]:
-            state[_LEAST] = a
-        elif a > state[_MOST]:
-            state[_MOST] = a
-        if b < state[_LEAST + 1]:
-            state[_LEAST + 1] = b
-        elif b > state[_MOST + 1]:
-            state[_MOST + 1] = b
-        if c < state[_LEAST + 2]:
-            state[_LEAST + 2] = c
-        elif c > state[_MOST + 2]:
-            state[_MOST + 2] = c
+@micropython.viper
+def look_for_life(samples: ptr16, count: int, state: ptr32, thresholds: ptr32):
+    """Whether the sensor measures at all; counts + 2**15."""
+    at = 6 * state[_LIFE_SKIP]
+    end = 6 * count
+    while at < end:
+        first = state[_IN_WINDOW] == 0
+        changed = 0
+        for axis in range(3):
+            value = samples[at + axis] ^ 32768
+            if first:
+                state[_GYRO + axis] = value
+            changed |= value ^ state[_GYRO + axis]
+            value = samples[at + 3 + axis] ^ 32768
+            if first or value < state[_LEAST + axis]:
+                state[_LEAST + axis] = value
+            if first or value > state[_MOST + axis]:
+                state[_MOST + axis] = value
+        state[_CHANGED] = changed if first else state[_CHANGED] | changed
         state[_IN_WINDOW] += 1
         if state[_IN_WINDOW] == thresholds[_WINDOW_SAMPLES]:
             state[_IN_WINDOW] = 0
-            span = state[_MOST] - state[_LEAST] + state[_MOST + 1] - state[_LEAST + 1]
-            span += state[_MOST + 2] - state[_LEAST + 2]
+            span = 0
+            for axis in range(3):
+                span += state[_MOST + axis] - state[_LEAST + axis]
             state[_FLAT] = 1 if state[_CHANGED] == 0 or span < thresholds[_FLAT_COUNTS] else 0
+        at += 6 * _LIFE_STEP
+    state[_LIFE_SKIP] = (at - end) // 6
 
 
 def _half_square(value, weight):

@@ -18,7 +18,7 @@ import esp32
 from machine import ADC, Pin
 
 from kinetens_protocol.limits import LOOK_AHEAD_MS
-from stim.waveform import RESOLUTION_HZ, split, train
+from stim.waveform import RESOLUTION_HZ, split, train_into
 
 HORIZON_US = LOOK_AHEAD_MS * 1000
 """A train holds the pulses due until the supervisor comes again, 50 ms later; if it does not come, the output
@@ -65,6 +65,7 @@ class Output:
         self._mv_per_mv = int(board["voltage_sense"]["volt_per_volt"])
         self._rmt = _open_rmt(self._pulse_pin)
         self._buffer = bytearray(3)
+        self._durations = []
         self._waveform = self._next = None
         self.blocked = True
         self.stop_now()
@@ -105,10 +106,9 @@ class Output:
             return 0
         lead_us = self._lead_us()
         self._waveform = self._next
-        groups, durations = train(self._waveform, lead_us, horizon_us)
-        self._groups = groups
+        self._groups = groups = train_into(self._durations, self._waveform, lead_us, horizon_us)
         self._started_us = time.ticks_add(time.ticks_us(), lead_us)
-        self._rmt.write_pulses(*split(durations))
+        self._rmt.write_pulses(*split(self._durations))
         if self.blocked:
             self._cut()
             return 0

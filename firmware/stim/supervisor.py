@@ -182,7 +182,7 @@ class Supervisor:
         """Write to the log what has already happened; a log that cannot be written stops for it."""
         try:
             self._entries.append(kind, code, value, self.counter)
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             self.trip(stimulation.STORAGE, 0, error)
 
     # Every 50 ms
@@ -320,10 +320,10 @@ class Supervisor:
         self.note(stimulation_log.STATE_ENTERED, state, self.cause)
 
     def _keep(self, write, argument):
-        """Let the dose be written; if that fails, stop for it."""
+        """Let the dose be written; if that fails, stop for it. What is on record counts the whole session."""
         try:
             write(argument)
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             self.trip(stimulation.STORAGE, 0, error)
 
 

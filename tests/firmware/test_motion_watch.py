@@ -100,8 +100,8 @@ def test_a_fall_counts_for_a_second_after_it():
 
 
 @pytest.mark.parametrize(("rate_dps", "force_g"), [(0, 9.0), (1800, 1.0), (0, -16.0), (2294, 16.0)])
-def test_one_violent_sample_is_enough(rate_dps: float, force_g: float):
-    causes = Watched().show(still(1), counts(rate_dps, force_g), still(0.1))
+def test_five_milliseconds_of_violence_are_enough(rate_dps: float, force_g: float):
+    causes = Watched().show(still(1), seconds_of(rate_dps, force_g, 0.005), still(0.1))
     assert stimulation.VIOLENT_MOTION in causes
 
 
@@ -174,11 +174,13 @@ def test_recorded_exercises_are_movement_and_never_violence():
 
 SCRIPT = """
 from array import array
-from stim.motion_watch import look
-state = array("I", [0] * 17)
+from stim.motion_watch import look_for_danger, look_for_life
+state = array("I", [0] * 19)
 thresholds = array("I", %r)
 samples = bytearray(%r)
-look(samples, len(samples) // 12, state, thresholds)
+for look in (look_for_danger, look_for_life):
+    for part in (samples[:60], samples[60:144], samples[144:]):
+        look(part, len(part) // 12, state, thresholds)
 print(list(state))
 """
 
@@ -191,6 +193,8 @@ def test_the_kernel_is_the_same_on_micropython(seed: int):
     )
     watched = Watched()
     state = watched.watch._state
-    watched.module.look(bytearray(samples.tobytes()), len(samples), state, watched.watch._thresholds)
+    for look in (watched.module.look_for_danger, watched.module.look_for_life):
+        for part in (samples[:5], samples[5:12], samples[12:]):
+            look(bytearray(part.tobytes()), len(part), state, watched.watch._thresholds)
     lines = run_on_micropython(SCRIPT % (list(watched.watch._thresholds), samples.tobytes()))
     assert lines == [str(list(state))]
