@@ -15,7 +15,8 @@ from link.server import Server
 from motion import calibration_file
 from motion.lsm6dsox import LSM6DSOX
 from motion.sensing import Sensing
-from stim.supervisor import open_channel
+from stim.channel import open_channel
+from stim.motion_watch import MotionWatch
 from system import config, crash
 from system.clock import Clock
 from system.i2c_bus import Bus
@@ -55,7 +56,15 @@ class Device:
             self.calibration = control.NO_CALIBRATION
         else:
             bus = Bus(self.board["i2c"], self.log)
-            self.stimulation = open_channel(self.board, bus.controller, self.clock, self.log)
+            self.stimulation = open_channel(
+                self.board,
+                bus.controller,
+                self.clock,
+                self.log,
+                self.identity["serial"],
+                self.boot_count,
+                self.boot_cause,
+            )
             self.power = Power(self.board)
             self.power.on_button(self._button)
             sensor = LSM6DSOX(bus.controller, self.board["sensor"]["address"])
@@ -172,7 +181,7 @@ class Device:
 
     async def stimulate(self):
         """Give the supervisor its say; nothing else moves the output."""
-        supervisor = self.stimulation
+        supervisor = self.stimulation and self.stimulation.supervisor
         while supervisor:
             self._alive |= 2
             if supervisor.active:  # a charger that is plugged in must not wait for the next status
@@ -181,11 +190,20 @@ class Device:
                 self.power.charging,
                 self.power.battery_low,
                 self.temperature_cdeg > _TOO_HOT_CDEG,
-                self.sensor_works,
+                self._motion_cause(),
             )
             supervisor.tick()
             self._send_stimulation_events()
             await asyncio.sleep_ms(_TICK_MS if supervisor.active else 4 * _TICK_MS)
+
+    def _motion_cause(self):
+        """What the motion data says against stimulation, or that there is none."""
+        if not self.sensor_works:
+            return stimulation.MOTION
+        stream = self.stream
+        if not stream.watcher:
+            stream.watcher = MotionWatch(self.clock, self.sensing.sensor)
+        return stream.watcher.cause()
 
     async def report(self):
         """Once a second: measure what is slow, send a status, collect garbage if it is time, feed the watchdog."""
@@ -258,15 +276,15 @@ class Device:
         return self.stimulation.handle(operation, payload, buffer, offset)
 
     def _send_stimulation_events(self):
-        supervisor = self.stimulation
-        if not supervisor or not self.server.connected:
+        if not self.stimulation or not self.server.connected:
             return
-        event = supervisor.take_event()
+        telemetry = self.stimulation.telemetry
+        event = telemetry.take_event()
         while event:
             buffer, offset = self._events[1].begin(event)
-            end = supervisor.event_into(event, buffer, offset)
+            end = telemetry.event_into(event, buffer, offset)
             self.server.notify(channels.STIMULATION, self._events[1].bytes_to(end))
-            event = supervisor.take_event()
+            event = telemetry.take_event()
 
     async def _notify(self, channel, answer):
         for _ in range(20):
@@ -285,7 +303,7 @@ class Device:
 
     def _on_link(self, connected):
         if not connected and self.stimulation:
-            self.stimulation.link_lost()
+            self.stimulation.supervisor.link_lost()
         self._link_changed = True
         self._writes.clear()
         self._written.set()
@@ -301,10 +319,10 @@ class Device:
 
     def _button(self, pressed):
         if self.stimulation:
-            self.stimulation.button(pressed)
+            self.stimulation.supervisor.button(pressed)
 
     def _output_active(self):
-        return self.stimulation.active if self.stimulation else False
+        return self.stimulation.supervisor.active if self.stimulation else False
 
     def _collect(self):
         before = time.ticks_us()
@@ -340,7 +358,7 @@ async def _main():
         await asyncio.gather(*tasks)
     except Exception:
         if device.stimulation:
-            device.stimulation.stop_now()
+            device.stimulation.supervisor.stop_now()
         raise
 
 

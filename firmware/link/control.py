@@ -153,7 +153,9 @@ class Control:
         device = self._device
         if not device.sensing:
             raise Refused(messages.SENSOR_UNAVAILABLE, messages.Refusal(0, 0, device.faults.word, 0))
-        if (device.stream and device.stream.streaming) or (device.stimulation and device.stimulation.active):
+        if (device.stream and device.stream.streaming) or (
+            device.stimulation and device.stimulation.supervisor.active
+        ):
             raise Refused(messages.WRONG_STATE)
 
     def _storage_failed(self, error):

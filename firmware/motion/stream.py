@@ -22,7 +22,8 @@ class MotionStream:
 
     The filter runs from the sensor's start, streaming or not, so that a stream begins with a settled attitude.
     orientation, raw: the numbered samples of each kind. lost: samples that the sensor itself lost. seen: what is odd
-    about them (motion.watch), until somebody sets it to 0.
+    about them (motion.watch), until somebody sets it to 0. watcher: is shown every batch as the sensor gave it
+    (`take(batch, count)`), or None.
     """
 
     def __init__(self, sensor, clock, calibration):
@@ -32,6 +33,7 @@ class MotionStream:
         self._outputs = array("i", [0] * (_BATCH_OUTPUTS * ORIENTATION_WORDS))
         self.orientation = NumberedSamples(ORIENTATION)
         self.raw = NumberedSamples(RAW)
+        self.watcher = None
         self.streaming = False
         self.with_raw = False
         self.rate_hz = 100
@@ -107,6 +109,8 @@ class MotionStream:
 
     def _take(self, count):
         self.seen |= look(self._batch, count, self._watched)
+        if self.watcher:
+            self.watcher.take(self._batch, count)
         if self.streaming and self.with_raw:
             for which in range(count):
                 self._add_raw(which, count - 1 - which)

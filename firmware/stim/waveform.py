@@ -29,9 +29,10 @@ RESOLUTION_HZ = 1_000_000
 _EVEN_GROUP_US = 10_000
 
 Waveform = namedtuple(
-    "Waveform", ("durations", "group_us", "rest_us", "period_us", "pulses", "whole_us", "whole_period_us")
+    "Waveform", ("durations", "repeated", "group_us", "period_us", "pulses", "whole_us", "whole_period_us")
 )
-"""A group's durations (µs; high first and last), its length, the low after it, both together, and its pulses.
+"""A group's durations (µs; high first and last), the same after the low before it, its length, with that low, and its
+pulses.
 
 whole_us of every whole_period_us, a pulse or a burst, should not be cut in two.
 """
@@ -56,15 +57,23 @@ def compile_program(program):
     group_us = sum(durations)
     rest_us = max(TURN_US, group_period_us - group_us)
     period = group_us + rest_us
-    if program.burst_pulses:
-        return Waveform(durations, group_us, rest_us, period, pulses, group_us, period)
-    return Waveform(durations, group_us, rest_us, period, pulses, sum(pulse[:-1]), pulse_period_us)
+    whole = (group_us, period) if program.burst_pulses else (sum(pulse[:-1]), pulse_period_us)
+    return Waveform(durations, [rest_us] + durations, group_us, period, pulses, *whole)
 
 
-def train(waveform, lead_us, horizon_us):
-    """The groups that end within the horizon, at least one, the first after lead_us: (how many, durations from low)."""
+def train_into(durations, waveform, lead_us, horizon_us):
+    """Fill a list with the groups that end within the horizon, at least one, the first after lead_us; returns how many.
+
+    Durations, from low. A carrier's train has a thousand of them: the list keeps its memory from train to train, as
+    `del` leaves it, so that no heap in pieces can refuse it while the output is on.
+    """
     groups = 1 + max(0, horizon_us - lead_us - waveform.group_us) // waveform.period_us
-    return groups, [lead_us] + waveform.durations + ([waveform.rest_us] + waveform.durations) * (groups - 1)
+    del durations[:]
+    durations.append(lead_us)
+    durations.extend(waveform.durations)
+    for _ in range(groups - 1):
+        durations.extend(waveform.repeated)
+    return groups
 
 
 def split(durations):

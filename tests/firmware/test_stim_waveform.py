@@ -36,13 +36,16 @@ programs = st.builds(
     session_ms=st.just(60_000),
     pad_area_mm2=st.just(10_000),
     contact_permille=st.just(1000),
+    modulation=st.just(limits.STEADY),
+    modulation_depth_permille=st.just(0),
+    modulation_period_ms=st.just(0),
 ).filter(lambda program: limits.check(program, limits.effective({}, {})) is None)
 
 
 @given(programs, st.integers(20, 51_999))
 def test_a_train_is_balanced_and_no_faster_than_asked(waveform, program: Program, lead_us: int):
     shape = waveform.compile_program(program)
-    groups, durations = waveform.train(shape, lead_us, 52_000)
+    groups = waveform.train_into(durations := [7, 7], shape, lead_us, 52_000)
     highs = durations[1::2]
     assert len(durations) % 2 == 0, "ends high, so that the next train's lead follows"
     assert len(highs) == 2 * groups * shape.pulses
@@ -57,7 +60,7 @@ def test_a_train_is_balanced_and_no_faster_than_asked(waveform, program: Program
 
 @given(programs, st.integers(20, 51_999))
 def test_splitting_keeps_every_level_as_long_as_it_was(waveform, program: Program, lead_us: int):
-    _, durations = waveform.train(waveform.compile_program(program), lead_us, 52_000)
+    waveform.train_into(durations := [], waveform.compile_program(program), lead_us, 52_000)
     pieces, levels = waveform.split(durations)
     assert all(0 < piece <= 32767 for piece in pieces)
     if levels == 0:
@@ -71,6 +74,24 @@ def test_splitting_keeps_every_level_as_long_as_it_was(waveform, program: Progra
             level_now = level
         merged[-1] += piece
     assert merged == durations
+
+
+@given(programs, st.integers(500, 1000), st.sampled_from([limits.MODULATED_RATE, limits.MODULATED_WIDTH]))
+def test_a_swing_only_shortens_phases_and_lengthens_what_lies_between(
+    waveform, program: Program, permille: int, kind: int
+):
+    swinging = program._replace(modulation=kind, modulation_depth_permille=500, modulation_period_ms=2_000)
+    if limits.check(swinging, limits.effective({}, {})) is not None:
+        return
+    nominal = waveform.compile_program(program)
+    then = waveform.compile_program(limits.swung(swinging, permille))
+    waveform.train_into(durations := [], then, 20, 52_000)
+    pieces, _ = waveform.split(durations)
+    assert max(pieces) <= 32767
+    assert sum(durations[1::4]) == sum(durations[3::4]), "balanced"
+    assert max(durations[1::2]) <= max(nominal.durations[0::2])
+    assert then.period_us * nominal.pulses >= nominal.period_us * then.pulses
+    assert then.whole_period_us >= nominal.whole_period_us
 
 
 def test_a_long_pause_is_split_into_lows(waveform):

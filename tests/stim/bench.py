@@ -20,10 +20,12 @@ FIRMWARE = ROOT / "firmware"
 BOARD: dict[str, Any] = json.loads((ROOT / "boards/virtual/board.json").read_text())
 
 TICK_S = 0.05
+SERIAL = "3c71bf4f2a10"
+MEMBER = "member-7"
 _TICKS_MASK = (1 << 30) - 1
 
-CONVENTIONAL = limits.Program(15_000, 100, 50, 80_000, 0, 0, 1_800_000, 2500, 1000)
-BURSTS = limits.Program(25_000, 100, 0, 5_000_000, 20, 50_000, 1_800_000, 2500, 1000)
+CONVENTIONAL = limits.Program(15_000, 100, 50, 80_000, 0, 0, 1_800_000, 2500, 1000, 0, 0, 0)
+BURSTS = limits.Program(25_000, 100, 0, 5_000_000, 20, 50_000, 1_800_000, 2500, 1000, 0, 0, 0)
 
 
 @dataclass
@@ -182,10 +184,9 @@ def firmware(world: World) -> Generator[SimpleNamespace]:
     try:
         for name in [name for name in sys.modules if name == "stim" or name.startswith("stim.")]:
             del sys.modules[name]
-        import stim.dose  # pyright: ignore
-        import stim.supervisor  # pyright: ignore
+        import stim.channel  # pyright: ignore
 
-        yield SimpleNamespace(supervisor=stim.supervisor, dose=stim.dose)  # pyright: ignore
+        yield SimpleNamespace(channel=stim.channel)  # pyright: ignore
     finally:
         sys.path.remove(str(FIRMWARE))
         for name, module in before.items():
@@ -202,6 +203,8 @@ class Bench:
         self.board = board or BOARD
         self.world = World(OutputStage(self.board["stimulation"], load), **world)
         self.counter = 0
+        self.boots = 0
+        self.supervisor: Any = None
         self.started_s: float | None = None
         self.boot()
 
@@ -211,8 +214,12 @@ class Bench:
         world.stage.reset(world.now_s)
         world.rmt_ends_s = world.now_s
         with firmware(world) as modules:
-            self.supervisor = modules.supervisor.open_channel(self.board, _Bus(world), world, world.log)
-        self.counter = self.state().counter if self.supervisor else 0
+            self.boots += 1
+            self.channel = modules.channel.open_channel(
+                self.board, _Bus(world), world, world.log, SERIAL, self.boots, 1
+            )
+        self.supervisor = self.channel.supervisor if self.channel else None
+        self.counter = self.state().counter if self.channel else 0
 
     @property
     def record(self) -> Any:
@@ -231,7 +238,7 @@ class Bench:
 
     def request(self, operation: int, payload: bytes = b"") -> bytes:
         buffer = bytearray(244)
-        end = self.supervisor.handle(operation, payload, buffer, 0)
+        end = self.channel.handle(operation, payload, buffer, 0)
         return bytes(buffer[:end])
 
     def command(self, operation: int, value: int = 0) -> None:
@@ -244,10 +251,13 @@ class Bench:
         plan: dict[int, int] | None = None,
         flags: int = stimulation.ANSWERS_OK,
         lease_ms: int = 1000,
+        serial: str = SERIAL,
+        member: str = MEMBER,
     ) -> None:
         self.counter += 1
         plan = limits.default_plan() if plan is None else plan
-        configure = stimulation.Configure(self.counter, flags, lease_ms, program, tuple(plan.items()))
+        tags = (stimulation.tag(serial), stimulation.tag(member))
+        configure = stimulation.Configure(self.counter, flags, lease_ms, *tags, program, tuple(plan.items()))
         self.request(stimulation.CONFIGURE, stimulation.pack_configure(configure))
 
     def state(self) -> stimulation.State:

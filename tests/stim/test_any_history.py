@@ -13,7 +13,7 @@ from kinetens.virtual.output_stage import BAD_SKIN, DRY_SKIN, OPEN, SHORT, SKIN,
 from kinetens.virtual.pulse_judge import Stop, judge
 from kinetens_protocol import limits, stimulation
 from kinetens_protocol.messages import Refused
-from tests.stim.bench import BURSTS, CONVENTIONAL, Bench
+from tests.stim.bench import BURSTS, CONVENTIONAL, MEMBER, SERIAL, Bench
 
 LEASE_S = 1.0
 STOP_S = 0.3
@@ -28,7 +28,14 @@ PROGRAMS = [
     CONVENTIONAL._replace(current_ua=70_000),
 ]
 PLAN = {**limits.default_plan(), limits.AVERAGE_CURRENT: 10_000}
-FIT = (False, False, False, True)
+TAGS = (stimulation.tag(SERIAL), stimulation.tag(MEMBER))
+FIT = (0, 0, 0, stimulation.NOT_STOPPED)
+UNFIT = [
+    (1, 0, 0, stimulation.NOT_STOPPED),
+    (0, 1, 0, stimulation.NOT_STOPPED),
+    (0, 0, 1, stimulation.NOT_STOPPED),
+    *[(0, 0, 0, cause) for cause in (stimulation.MOTION, stimulation.FREE_FALL, stimulation.MOVEMENT)],
+]
 
 
 class AnyHistory(RuleBasedStateMachine):
@@ -43,7 +50,6 @@ class AnyHistory(RuleBasedStateMachine):
         self.permitted: list[tuple[float, float]] = []
         self.stops: list[Stop] = []
         self.sent: list[tuple[int, bytes]] = []
-        self.conditions = FIT
 
     @property
     def now_s(self) -> float:
@@ -83,7 +89,7 @@ class AnyHistory(RuleBasedStateMachine):
     def configure(self, program: limits.Program, answers: int) -> None:
         self.bench.counter += 1
         configure = stimulation.Configure(
-            self.bench.counter, int(answers > 0), 1000, program, tuple(PLAN.items())
+            self.bench.counter, int(answers > 0), 1000, *TAGS, program, tuple(PLAN.items())
         )
         payload = stimulation.pack_configure(configure)
         self.sent.append((stimulation.CONFIGURE, payload))
@@ -161,15 +167,11 @@ class AnyHistory(RuleBasedStateMachine):
         self.bench.supervisor.link_lost()
         self.must_end("lost link")
 
-    @rule(which=st.integers(0, 4))
-    def change_conditions(self, which: int) -> None:
-        if which < 4:
-            wrong = list(FIT)
-            wrong[which] = not wrong[which]
-            self.must_end(f"condition {which}")
-            self.bench.supervisor.conditions(*wrong)
-        else:
-            self.bench.supervisor.conditions(*FIT)
+    @rule(conditions=st.sampled_from([FIT, *UNFIT]))
+    def change_conditions(self, conditions: tuple[int, int, int, int]) -> None:
+        if conditions != FIT:
+            self.must_end(f"conditions {conditions}")
+        self.bench.supervisor.conditions(*conditions)
 
     @rule(load=st.sampled_from(LOADS), after_s=st.floats(0, 0.06))
     def move_pads(self, load: Load, after_s: float) -> None:

@@ -15,7 +15,7 @@ from kinetens.virtual.output_stage import OPEN, SKIN
 from kinetens.virtual.pulse_judge import Stop, judge, summary
 from kinetens_protocol import limits, messages, stimulation
 from kinetens_protocol.stimulation import FaultReport, State
-from tests.stim.bench import TICK_S, Bench
+from tests.stim.bench import MEMBER, SERIAL, TICK_S, Bench
 
 ANSWER_S = 0.03
 
@@ -65,12 +65,12 @@ class Device:
         return lambda: self.handlers.remove(handler)
 
     async def live(self) -> None:
-        supervisor, buffer = self.bench.supervisor, bytearray(64)
+        supervisor, telemetry, buffer = self.bench.supervisor, self.bench.channel.telemetry, bytearray(64)
         while True:
             self.bench.world.pass_time(max(0.0, asyncio.get_running_loop().time() - self.bench.world.now_s))
             supervisor.tick()
-            while event := supervisor.take_event():
-                end = supervisor.event_into(event, buffer, 0)
+            while event := telemetry.take_event():
+                end = telemetry.event_into(event, buffer, 0)
                 for handler in list(self.handlers):
                     handler(event, bytes(buffer[:end]))
             await asyncio.sleep(TICK_S)
@@ -100,7 +100,8 @@ def run(scene: Callable[[Device], Coroutine[Any, Any, Any]]) -> Device:
 
 def controller(device: Device, plan: StimulationPlan | None = None, **more: Any) -> StimulationController:
     more.setdefault("on_button_needed", device.press)
-    return StimulationController(device, plan or default_plan(0.2, answers_ok=True), **more)
+    plan = plan or default_plan(0.2, answers_ok=True)
+    return StimulationController(device, plan, serial=SERIAL, member=MEMBER, **more)
 
 
 def test_a_plan_is_given_from_button_to_end():
@@ -256,7 +257,7 @@ def test_a_device_with_other_limits_is_refused():
 
 def test_a_board_that_allows_less_is_believed_and_its_limit_named():
     async def scene(device: Device) -> None:
-        device.bench.supervisor._board_limits = {limits.PEAK_CURRENT: 9_000}
+        device.bench.supervisor.board_limits = {limits.PEAK_CURRENT: 9_000}
         with pytest.raises(StimulationRefused, match="the board allows at most 9 mA"):
             await controller(device).run()
 
