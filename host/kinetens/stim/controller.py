@@ -68,6 +68,8 @@ class StimulationController:
         self.plan = plan
         self.state: State | None = None
         self.limits: dict[int, Bound] = plan.effective(board)
+        self.goal_ua = min(plan.start_ua, plan.program.current_ua)
+        """Where the output is to go: the plan's start, then what the member chose."""
         self._channel = channel
         self._board = board
         self._on_state = on_state
@@ -107,6 +109,14 @@ class StimulationController:
         self._stopping = True
         with suppress(RequestRefused, RequestTimeout, LinkLost):
             await self._channel.request(stimulation.STOP)
+
+    def change_level(self, by_ua: int) -> int:
+        """Let the member have more or less, never more than the plan's current; returns the new goal in µA.
+
+        The loop goes there: down at once, up within the plan's step and slew.
+        """
+        self.goal_ua = min(max(0, self.goal_ua + by_ua), self.plan.program.current_ua)
+        return self.goal_ua
 
     async def _synchronise(self) -> None:
         """Continue the counter of this connection."""
@@ -165,7 +175,6 @@ class StimulationController:
         """Start, then the loop: look, decide, renew."""
         if not self._stopping:
             await self._command(stimulation.START)
-        goal_ua = self.plan.program.current_ua
         step_ua = self.limits[limits.STEP].value
         ends_s = _now_s() + self.plan.minutes * 60
         while not self._stopping and _now_s() < ends_s:
@@ -174,8 +183,10 @@ class StimulationController:
                 return
             try:
                 await self._command(stimulation.RENEW)
-                if state.target_ua < goal_ua and state.level_ua >= state.target_ua:
-                    await self._command(stimulation.SET_LEVEL, min(state.level_ua + step_ua, goal_ua))
+                if state.target_ua > self.goal_ua:
+                    await self._command(stimulation.SET_LEVEL, self.goal_ua)
+                elif state.target_ua < self.goal_ua and state.level_ua >= state.target_ua:
+                    await self._command(stimulation.SET_LEVEL, min(state.level_ua + step_ua, self.goal_ua))
             except RequestRefused as error:
                 if error.reason not in (messages.WRONG_STATE, messages.FAULT_LATCHED):
                     raise
