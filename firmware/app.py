@@ -55,7 +55,7 @@ class Device:
             sda=machine.Pin(wiring["sda"]),
             freq=wiring["frequency_hz"],
         )
-        self.stimulation = open_channel(self.board, self.i2c, self.clock, self.log)
+        self.stimulation = open_channel(self.board, self.i2c, self.clock, self.log, self.identity["serial"])
         self.power = Power(self.board)
         self.power.on_button(self._button)
         self.sensor = LSM6DSOX(self.i2c, self.board["sensor"]["address"])

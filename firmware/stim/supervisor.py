@@ -37,10 +37,10 @@ _SERIAL_SHIFT = 16
 _COUNTER_MASK = 0x7FFF_FFFF
 """Counters begin above those of every earlier boot: what was overheard then is stale now."""
 
-_TEST = limits.Program(limits.TEST_CURRENT_UA, 100, 50, 100_000, 0, 0, 0, 0, 0)
+_TEST = limits.Program(limits.TEST_CURRENT_UA, 100, 50, 100_000, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
-def open_channel(board, i2c, clock, log):
+def open_channel(board, i2c, clock, log, serial):
     """The supervisor of the board's channel; None if it has none or its parts do not answer (then the log
     says so).
     """
@@ -56,17 +56,18 @@ def open_channel(board, i2c, clock, log):
         dose.save()  # also raises the serial number above that of every earlier boot
     except OSError as error:
         log("stimulation: the dose cannot be written: %s" % error)
-    return Supervisor(board, output, dose, clock, log)
+    return Supervisor(board, output, dose, clock, log, stimulation.tag(serial))
 
 
 class Supervisor:
     """Owns states, limits, lease, ramp, dose and faults of one channel."""
 
-    def __init__(self, board, output, dose, clock, log):
+    def __init__(self, board, output, dose, clock, log, device_tag):
         self._output = output
         self._dose = dose
         self._clock = clock
         self._log = log
+        self._device_tag = device_tag
         self._contact = Contact()
         self._board_limits = limits.board_limits(
             board["stimulation"]["ceiling_ma"], board["stimulation"]["dac"]["full_scale_ma"]
@@ -365,6 +366,8 @@ class Supervisor:
 
     def _configure(self, configure):
         self._require(stimulation.IDLE)
+        if configure.device_tag != self._device_tag:
+            raise Refused(messages.WRONG_DEVICE)
         self._plan = None
         self._plan = Plan(configure, self._board_limits)
         self._log("stimulation: plan of %d µA" % self._plan.current_ua)

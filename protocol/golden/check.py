@@ -21,7 +21,16 @@ from struct import pack, unpack_from
 FOLDER = __file__.replace("\\", "/").rpartition("/")[0] or "."
 sys.path.insert(0, FOLDER + "/..")
 
-from kinetens_protocol import ProtocolError, control, faults, limits, messages, motion, stimulation  # noqa: E402
+from kinetens_protocol import (  # noqa: E402
+    ProtocolError,
+    control,
+    faults,
+    limits,
+    messages,
+    motion,
+    stimulation,
+    stimulation_log,
+)
 
 TOLERANCE = 1e-6
 Q30 = 1 << 30
@@ -111,7 +120,8 @@ def command(operation):
 def configure_of(fields):
     program = limits.Program(*fields["program"])
     rows = tuple([tuple(row) for row in fields["limits"]])
-    return stimulation.Configure(fields["counter"], fields["flags"], fields["lease_ms"], program, rows)
+    head = {name: fields[name] for name in ("counter", "flags", "lease_ms", "device_tag", "member_tag")}
+    return stimulation.Configure(program=program, limits=rows, **head)
 
 
 def limits_answer_of(fields):
@@ -131,6 +141,32 @@ def write_effective_limits(fields):
     pads = (fields["pad_area_mm2"], fields["contact_permille"])
     bounds = limits.effective(dict(fields["board"]), dict(fields["plan"]), *pads)
     return write_limits_answer((len(bounds), [bounds[limit.code] for limit in limits.LIMITS]))
+
+
+def log_page_of(fields):
+    """after follows from the rest: the last entry's check."""
+    entries = tuple([stimulation_log.LogEntry(*entry) for entry in fields["entries"]])
+    before, after = unhexlify(fields["before"]), unhexlify(fields["after"])
+    return stimulation_log.LogPage(fields["oldest"], fields["next"], before, entries, after)
+
+
+def write_log_page(page):
+    data = b""
+    check = page.before
+    for entry in page.entries:
+        data += stimulation_log.pack_entry(check, entry)
+        check = data[-stimulation_log.CHECK_BYTES :]
+    buffer = bytearray(stimulation_log.PAGE_HEADER_BYTES + len(data))
+    end = stimulation_log.pack_page_into(buffer, 0, page.oldest, page.next, page.before, data)
+    return buffer[:end]
+
+
+def write_swing(fields):
+    """What is left of the modulated quantity (u16); rate, burst rate, width and current then (u32)."""
+    program = limits.Program(*fields["program"])
+    permille = limits.swing_permille(program, fields["elapsed_ms"])
+    then = limits.swung(program, permille)
+    return pack("<HIIII", permille, then.rate_mhz, then.burst_rate_mhz, then.phase_us, then.current_ua)
 
 
 def write_program_check(fields):
@@ -161,6 +197,15 @@ CODECS = {
     "renew": command(stimulation.RENEW),
     "clear_fault": command(stimulation.CLEAR_FAULT),
     "state": record(stimulation.State, write_into(stimulation.pack_state_into), stimulation.unpack_state),
+    "release_member": command(stimulation.RELEASE_MEMBER),
+    "tag": plain(lambda text: pack("<I", stimulation.tag(text)), None),
+    "log_entry": (
+        lambda fields: stimulation_log.LogEntry(*fields),
+        lambda entry: stimulation_log.pack_entry(stimulation_log.NO_CHECK, entry),
+        lambda data: stimulation_log.unpack_entry(stimulation_log.NO_CHECK, data),
+    ),
+    "log_page": (log_page_of, write_log_page, stimulation_log.unpack_page),
+    "swing": plain(write_swing, None),
     "fault_report": record(
         stimulation.FaultReport,
         write_into(stimulation.pack_fault_report_into),

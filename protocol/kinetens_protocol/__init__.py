@@ -9,7 +9,7 @@ All numbers are little endian. All quantities are integers in the unit their nam
 VERSION_MAJOR = 1
 """Incompatible changes raise it. A host and a device must share a major version, or the device refuses."""
 
-VERSION_MINOR = 1
+VERSION_MINOR = 2
 """Compatible additions raise it: new operations, events, trailing fields. Each says since when it exists."""
 
 OLDEST_MAJOR = 1

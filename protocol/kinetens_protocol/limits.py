@@ -38,12 +38,20 @@ IMPEDANCE_LEAST = 22
 IMPEDANCE = 23
 PAD_AREA_LEAST = 24
 CONTACT_LEAST = 25
+MODULATION_DEPTH = 26  # since 1.2
+MODULATION_PERIOD_LEAST = 27  # since 1.2
 
 # Where a limit came from (since 1.0).
 TABLE = 0
 BOARD = 1
 PLAN = 2
 PADS = 3
+
+# What a programme modulates against habituation (since 1.2).
+STEADY = 0
+MODULATED_RATE = 1
+MODULATED_WIDTH = 2
+MODULATED_AMPLITUDE = 3
 
 SOURCES = {TABLE: "the envelope", BOARD: "the board", PLAN: "the plan", PADS: "the pads"}
 
@@ -87,6 +95,8 @@ LIMITS = (
     Limit(IMPEDANCE, "impedance", "ohm", 12_000, 12_000, False),
     Limit(PAD_AREA_LEAST, "smallest pad", "mm²", 100, 100, True),
     Limit(CONTACT_LEAST, "contact of a pad", "‰", 500, 600, True),
+    Limit(MODULATION_DEPTH, "modulation depth", "‰", 500, 500, False),
+    Limit(MODULATION_PERIOD_LEAST, "modulation period", "ms", 1_000, 1_000, True),
 )
 BY_CODE = {limit.code: limit for limit in LIMITS}
 
@@ -114,11 +124,18 @@ Program = NamedTuple(
         ("session_ms", int),
         ("pad_area_mm2", int),
         ("contact_permille", int),
+        ("modulation", int),
+        ("modulation_depth_permille", int),
+        ("modulation_period_ms", int),
     ],
 )
 """What is asked for: symmetric biphasic pulses of up to current_ua, gap_us between the phases, rate_mhz
 pulses a second; with burst_pulses above 0 in bursts of that many, burst_rate_mhz bursts a second (else both
-are 0). pad_area_mm2 is the smallest pad's, contact_permille the share of it that touches the skin."""
+are 0). pad_area_mm2 is the smallest pad's, contact_permille the share of it that touches the skin.
+
+Since 1.2: modulation says what swings evenly between its nominal value and that less the depth, once in a
+period: the rate (of bursts, if there are any), the phase width or the current; STEADY has no depth and no
+period. It only ever takes away, so that the nominal programme is the one to check."""
 
 Bound = NamedTuple(
     "Bound",
@@ -153,6 +170,37 @@ def pulses_per_second(program: Program) -> int:
 def duty_ppm(program: Program) -> int:
     """Share of a second in which current flows: phases x width x pulses a second, in millionths."""
     return PHASES * program.phase_us * pulses_per_second(program)
+
+
+def swing_permille(program: Program, elapsed_ms: int) -> int:
+    """What is left of the modulated quantity so long after the start: a triangle that begins at 1000."""
+    period_ms = program.modulation_period_ms
+    if program.modulation == STEADY or not period_ms:
+        return 1000
+    at_ms = elapsed_ms % period_ms
+    away_ms = min(at_ms, period_ms - at_ms)
+    return 1000 - -(-program.modulation_depth_permille * 2 * away_ms // period_ms)
+
+
+def swung(program: Program, permille: int) -> Program:
+    """The programme with so much left of what it modulates; without bursts its rate, with them the bursts' rate."""
+    current_ua, phase_us, gap_us, rate_mhz, burst_pulses, burst_rate_mhz, *rest = program
+    if program.modulation == MODULATED_AMPLITUDE:
+        current_ua = current_ua * permille // 1000
+    elif program.modulation == MODULATED_WIDTH:
+        phase_us = phase_us * permille // 1000
+    elif program.modulation == MODULATED_RATE and burst_pulses:
+        burst_rate_mhz = burst_rate_mhz * permille // 1000
+    elif program.modulation == MODULATED_RATE:
+        rate_mhz = rate_mhz * permille // 1000
+    return Program(current_ua, phase_us, gap_us, rate_mhz, burst_pulses, burst_rate_mhz, *rest)
+
+
+def modulation_rise_ua_per_s(program: Program) -> int:
+    """How fast a modulated current comes back to its nominal value: the depth in half a period."""
+    if program.modulation != MODULATED_AMPLITUDE or not program.modulation_period_ms:
+        return 0
+    return -(-2 * program.current_ua * program.modulation_depth_permille // program.modulation_period_ms)
 
 
 def phase_charge_nc(current_ua: int, phase_us: int) -> int:
@@ -240,7 +288,7 @@ def check(program: Program, limits: dict[int, Bound]) -> Refusal | None:
         refusal = passes(limits[code], value)
         if refusal:
             return refusal
-    return _check_fit(program, burst_us)
+    return _check_fit(program, burst_us) or _check_modulation(program, limits)
 
 
 def passes(bound: Bound, value: int) -> Refusal | None:
@@ -276,6 +324,29 @@ def _check_fit(program: Program, burst_us: int) -> Refusal | None:
         return Refusal(FREQUENCY, PLAN, program.rate_mhz, 1_000_000_000 // pulse_us(program))
     if program.burst_pulses and burst_us > period_us(program.burst_rate_mhz):
         return Refusal(FREQUENCY, PLAN, program.burst_rate_mhz, 1_000_000_000 // burst_us)
+    return None
+
+
+def _check_modulation(program: Program, limits: dict[int, Bound]) -> Refusal | None:
+    """Neither deeper nor faster than allowed, the lowest value above its own floor, the rise within the slew."""
+    kind, depth_permille = program.modulation, program.modulation_depth_permille
+    if kind == STEADY and not depth_permille and not program.modulation_period_ms:
+        return None
+    if kind not in (MODULATED_RATE, MODULATED_WIDTH, MODULATED_AMPLITUDE):
+        return Refusal(MODULATION_DEPTH, PLAN, depth_permille, 0)
+    lowest = swung(program, 1000 - depth_permille)
+    rise_ua_per_s = modulation_rise_ua_per_s(program)
+    for code, value in (
+        (MODULATION_DEPTH, depth_permille),
+        (MODULATION_PERIOD_LEAST, program.modulation_period_ms),
+        (FREQUENCY_LEAST, lowest.burst_rate_mhz if program.burst_pulses else lowest.rate_mhz),
+        (PHASE_WIDTH_LEAST, lowest.phase_us),
+        (SLEW, rise_ua_per_s),
+        (STEP, -(-rise_ua_per_s * LOOK_AHEAD_MS // 1000)),
+    ):
+        refusal = passes(limits[code], value)
+        if refusal:
+            return refusal
     return None
 
 

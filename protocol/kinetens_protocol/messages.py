@@ -51,6 +51,7 @@ BUSY = 19
 STORAGE_FAILED = 20
 WRONG_DEVICE = 21
 MTU_TOO_SMALL = 22
+WRONG_MEMBER = 23  # since 1.2
 
 REASONS = {
     OK: "done",
@@ -76,6 +77,7 @@ REASONS = {
     STORAGE_FAILED: "the device could not write its memory",
     WRONG_DEVICE: "the plan is bound to another device",
     MTU_TOO_SMALL: "the link's MTU is too small for the answer",
+    WRONG_MEMBER: "the device belongs to another member until it is released",
 }
 
 Message = NamedTuple("Message", [("kind", int), ("code", int), ("identifier", int), ("payload", bytes)])

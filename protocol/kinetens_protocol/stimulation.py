@@ -1,4 +1,5 @@
-"""Operations and events of the stimulation characteristic, its states, stop causes and faults. All since 1.0.
+"""Operations and events of the stimulation characteristic, its states, stop causes and faults. Since 1.0 unless a
+line says otherwise.
 
 Framing, request identifiers and reasons are those of messages.py; limits are those of limits.py. What moves
 the output is a command: it carries a counter that must rise from command to command for as long as the device
@@ -6,16 +7,18 @@ remembers (a host begins above the counter of its State), and ends with a CRC-32
 before. A command whose length or CRC is wrong is refused as malformed, one whose counter does not rise as
 stale. STOP is never refused: its payload is not looked at.
 
-    operation     request                   answer
-    LIMITS        1 byte: first row wanted  effective limits (see pack_bounds_into)
-    CONFIGURE     Configure                 -; the effective limits now count plan and pads
-    ARM           Command                   -; the contact check begins, a state event tells its end
-    START         Command                   -; the output runs at zero, the lease begins
-    SET_LEVEL     Command, value: peak µA   -; the device moves there within the slew limit
-    RENEW         Command                   -; the lease lasts its full length again from now
-    STOP          anything                  -; ramp to zero
-    CLEAR_FAULT   Command, value: fault     -
-    STATE         -                         State
+    operation       request                   answer
+    LIMITS          1 byte: first row wanted  effective limits (see pack_bounds_into)
+    CONFIGURE       Configure                 -; the effective limits now count plan and pads
+    ARM             Command                   -; the contact check begins, a state event tells its end
+    START           Command                   -; the output runs at zero, the lease begins
+    SET_LEVEL       Command, value: peak µA   -; the device moves there within the slew limit
+    RENEW           Command                   -; the lease lasts its full length again from now
+    STOP            anything                  -; ramp to zero
+    CLEAR_FAULT     Command, value: fault     -
+    STATE           -                         State
+    RELEASE_MEMBER  Command                   -; the next plan may be another member's
+    READ_LOG        4 bytes: first entry      a page of the log (stimulation_log.py)
 """
 
 from binascii import crc32
@@ -26,7 +29,7 @@ from kinetens_protocol.limits import LIMITS as TABLE
 from kinetens_protocol.limits import Bound, Program
 from kinetens_protocol.records import NamedTuple
 
-# Operations (since 1.0).
+# Operations.
 LIMITS = 1
 CONFIGURE = 2
 ARM = 3
@@ -36,6 +39,8 @@ RENEW = 6
 STOP = 7
 CLEAR_FAULT = 8
 STATE = 9
+RELEASE_MEMBER = 10  # since 1.2
+READ_LOG = 11  # since 1.2
 
 # Events (since 1.0).
 STATE_EVENT = 1
@@ -62,7 +67,7 @@ STATES = {
     FAULT: "fault",
 }
 
-# Stop causes (since 1.0): why the output last returned to zero.
+# Stop causes: why the output last returned to zero.
 NOT_STOPPED = 0
 BY_HOST = 1
 BY_BUTTON = 2
@@ -77,6 +82,9 @@ CONTACT_OPEN = 10
 CONTACT_SHORT = 11
 ARM_EXPIRED = 12
 BY_FAULT = 13
+FREE_FALL = 14  # since 1.2
+VIOLENT_MOTION = 15  # since 1.2
+MOVEMENT = 16  # since 1.2
 
 CAUSES = {
     NOT_STOPPED: "not stopped yet",
@@ -88,14 +96,17 @@ CAUSES = {
     CHARGER: "the charger was connected",
     BATTERY_LOW: "the battery is low",
     TOO_HOT: "the device is too hot",
-    MOTION: "the motion data is missing or shows a fall",
+    MOTION: "the motion data is missing, frozen or too flat to be true",
     CONTACT_OPEN: "the contact check found a pad off",
     CONTACT_SHORT: "the contact check found a short between the pads",
     ARM_EXPIRED: "not started within 30 s of arming",
     BY_FAULT: "stopped by a fault",
+    FREE_FALL: "the device was falling",
+    VIOLENT_MOTION: "the device was moved more violently than any exercise does",
+    MOVEMENT: "the member moved, which the plan does not permit",
 }
 
-# Faults (since 1.0): latched until cleared.
+# Faults: latched until cleared.
 NO_FAULT = 0
 LEAD_OFF = 1
 SHORT = 2
@@ -105,6 +116,7 @@ STALLED = 5
 OUTPUT_BUS = 6
 STORAGE = 7
 INTERNAL = 8
+RESIDUAL = 9  # since 1.2
 
 FAULTS = {
     NO_FAULT: ("none", "no fault"),
@@ -114,19 +126,22 @@ FAULTS = {
     WRONG_CURRENT: ("wrong-current", "the current measured is not the current asked for"),
     STALLED: ("stalled", "the device's program was held up while the output was on"),
     OUTPUT_BUS: ("output-bus", "the output converter does not answer"),
-    STORAGE: ("storage", "the device cannot keep the day's dose"),
+    STORAGE: ("storage", "the device cannot keep the day's dose or its log"),
     INTERNAL: ("internal", "a program error on the device; its log says which"),
+    RESIDUAL: ("residual", "the pulses leave direct current behind"),
 }
 
-# Subject of a refusal with reason WRONG_STATE (since 1.0).
+# Subject of a refusal with reason WRONG_STATE.
 NOT_CONFIGURED = 1
 ANSWERS_MISSING = 2
 HOT = 3
+MOVING = 4  # since 1.2
 
 WRONG_STATES = {
     NOT_CONFIGURED: "the device has no plan",
     ANSWERS_MISSING: "the questions about contraindications are not answered, or an answer forbids the plan",
     HOT: "the device is too hot",
+    MOVING: "the member moves, which the plan does not permit",
 }
 
 PROTECTIONS = (
@@ -135,19 +150,24 @@ PROTECTIONS = (
     "zero-volt-zero-current",
     "series-capacitor",
     "output-fuse",
+    "residual-sense",
 )
 """Hardware protections that a board must have; a refusal with reason PROTECTION_MISSING has the index for its
 subject."""
 
-# Flags of a Configure (since 1.0).
+# Flags of a Configure.
 ANSWERS_OK = 0x01
 """The member has answered the plan's contraindication questions and none of the answers forbids it."""
+DURING_MOVEMENT = 0x02  # since 1.2
+"""The plan permits stimulation while the member moves; falls and violent motion end it all the same."""
 
-# Flags of a State (since 1.0).
+# Flags of a State.
 BUTTON_PRESSED = 0x01
 BUTTON_READY = 0x02
 """The button was held long enough, recently enough, for ARM and START."""
 CONFIGURED = 0x04
+MEMBER_BOUND = 0x08  # since 1.2
+"""The device belongs to a member: to the one of the first plan it accepted, until released."""
 
 Configure = NamedTuple(
     "Configure",
@@ -155,11 +175,14 @@ Configure = NamedTuple(
         ("counter", int),
         ("flags", int),
         ("lease_ms", int),
+        ("device_tag", int),
+        ("member_tag", int),
         ("program", Program),
         ("limits", "tuple[tuple[int, int], ...]"),
     ],
 )
-"""A plan: programme (limits.Program), and the limits it narrows as (code, value) pairs, at most 13."""
+"""A plan: for which device and member (`tag` of the serial number and of the member's identifier, since 1.2), the
+programme (limits.Program), and the limits it narrows as (code, value) pairs, at most 13."""
 
 Command = NamedTuple(
     "Command",
@@ -202,7 +225,7 @@ FaultReport = NamedTuple(
     ],
 )
 
-_CONFIGURE = "<IBHIHHIHIIIHB"
+_CONFIGURE = "<IBHIIIHHIHIIIHBHHB"
 _COMMAND = "<II"
 _CHECK = "<I"
 _ROW = "<BBI"
@@ -215,6 +238,11 @@ ROW_BYTES = calcsize(_ROW)
 STATE_BYTES = calcsize(_STATE)
 
 
+def tag(text: str) -> int:
+    """What a plan names a device (its serial number) or a member (the identifier) by."""
+    return crc32(text.encode())
+
+
 def pack_configure(configure: Configure) -> bytes:
     rows = b"".join([pack(_PLAN_ROW, code, value) for code, value in configure.limits])
     head = pack(
@@ -222,6 +250,8 @@ def pack_configure(configure: Configure) -> bytes:
         configure.counter,
         configure.flags,
         configure.lease_ms,
+        configure.device_tag,
+        configure.member_tag,
         *configure.program,
         len(configure.limits),
     )
@@ -239,10 +269,10 @@ def unpack_configure(payload: bytes) -> Configure:
     if len(body) != offset + numbers[-1] * step or numbers[-1] > MOST_PLAN_ROWS:
         raise ProtocolError("plan says %d limits and has %d bytes" % (numbers[-1], len(body)))
     rows = tuple([unpack_from(_PLAN_ROW, body, at) for at in range(offset, len(body), step)])
-    program = Program(*numbers[3:-1])
+    program = Program(*numbers[5:-1])
     if program.contact_permille > 1000:
         raise ProtocolError("plan has a contact of %d per mille" % program.contact_permille)
-    return Configure(numbers[0], numbers[1], numbers[2], program, rows)
+    return Configure(*numbers[:5], program, rows)
 
 
 def pack_command(operation: int, command: Command) -> bytes:

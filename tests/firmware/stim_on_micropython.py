@@ -102,6 +102,7 @@ sys.modules["machine"], sys.modules["esp32"], sys.modules["time"] = machine, esp
 from kinetens_protocol import limits, messages, stimulation  # noqa: E402
 from stim.supervisor import open_channel  # noqa: E402
 
+SERIAL = "3c71bf4f2a10"
 board = {
     "stimulation": {
         "pulse_pin": 15,
@@ -114,7 +115,7 @@ board = {
         "protections": list(stimulation.PROTECTIONS),
     }
 }
-supervisor = open_channel(board, Bus(), Clock(), print)
+supervisor = open_channel(board, Bus(), Clock(), print, SERIAL)
 buffer = bytearray(244)
 supervisor.state_into(buffer, 0)
 counter = stimulation.unpack_state(buffer).counter
@@ -150,12 +151,13 @@ def configure(program):
     global counter
     counter += 1
     plan = tuple(sorted(limits.default_plan().items()))
-    configure = stimulation.Configure(counter, stimulation.ANSWERS_OK, 1000, program, plan)
+    tags = (stimulation.tag(SERIAL), stimulation.tag("member-7"))
+    configure = stimulation.Configure(counter, stimulation.ANSWERS_OK, 1000, *tags, program, plan)
     ask(stimulation.CONFIGURE, stimulation.pack_configure(configure))
 
 
-configure(limits.Program(40_000, 100, 0, 5_000_000, 0, 0, 1_800_000, 1000, 1000))
-configure(limits.Program(15_000, 100, 50, 25_000, 0, 0, 1_800_000, 2500, 1000))
+configure(limits.Program(40_000, 100, 0, 5_000_000, 0, 0, 1_800_000, 1000, 1000, 0, 0, 0))
+configure(limits.Program(15_000, 100, 50, 25_000, 0, 0, 1_800_000, 2500, 1000, 0, 0, 0))
 ask(stimulation.LIMITS, b"\0")
 command(stimulation.ARM)
 supervisor.button(True)

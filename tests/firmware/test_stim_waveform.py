@@ -36,6 +36,9 @@ programs = st.builds(
     session_ms=st.just(60_000),
     pad_area_mm2=st.just(10_000),
     contact_permille=st.just(1000),
+    modulation=st.just(limits.STEADY),
+    modulation_depth_permille=st.just(0),
+    modulation_period_ms=st.just(0),
 ).filter(lambda program: limits.check(program, limits.effective({}, {})) is None)
 
 

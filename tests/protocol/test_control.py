@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinetens_protocol import ProtocolError, control, messages, stimulation
+from kinetens_protocol import ProtocolError, control, messages, stimulation, stimulation_log
 from kinetens_protocol.control import Calibration, Hello, Info, Status, Stream, StreamRequest, TimeExchange
 
 BYTE = st.integers(0, 0xFF)
@@ -101,14 +101,15 @@ def test_device_information_fits_every_link_that_is_good_enough(info: Info):
 
 def test_every_other_answer_and_event_fits_it_too():
     table = 1 + len(stimulation.TABLE) * stimulation.ROW_BYTES
-    longest = max(control.STATUS_BYTES, control.CALIBRATION_BYTES, stimulation.STATE_BYTES, table)
+    page = stimulation_log.PAGE_HEADER_BYTES + stimulation_log.MOST_PAGE_ENTRIES * stimulation_log.ENTRY_BYTES
+    longest = max(control.STATUS_BYTES, control.CALIBRATION_BYTES, stimulation.STATE_BYTES, table, page)
     assert messages.RESPONSE_HEADER_BYTES + longest <= messages.SMALLEST_ATT_MTU - 3
 
 
 def test_every_request_fits_what_a_device_reads():
-    program = stimulation.Program(0, 0, 0, 0, 0, 0, 0, 0, 0)
+    program = stimulation.Program(*[0] * 12)
     rows = ((0, 0),) * stimulation.MOST_PLAN_ROWS
-    plan = stimulation.pack_configure(stimulation.Configure(0, 0, 0, program, rows))
+    plan = stimulation.pack_configure(stimulation.Configure(0, 0, 0, 0, 0, program, rows))
     longest = messages.HEADER_BYTES + max(len(plan), control.CALIBRATION_BYTES)
     assert longest <= messages.LONGEST_REQUEST_BYTES <= messages.SMALLEST_ATT_MTU - 3
 

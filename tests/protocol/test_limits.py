@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from kinetens_protocol import limits
 from kinetens_protocol.limits import Program
 
-HIGH_FREQUENCY = Program(40_000, 100, 0, 5_000_000, 0, 0, 1_800_000, 1000, 1000)
+HIGH_FREQUENCY = Program(40_000, 100, 0, 5_000_000, 0, 0, 1_800_000, 1000, 1000, 0, 0, 0)
 IN_BURSTS = HIGH_FREQUENCY._replace(burst_pulses=20, burst_rate_mhz=50_000, pad_area_mm2=2500)
-CONVENTIONAL = Program(15_000, 100, 50, 80_000, 0, 0, 1_800_000, 2500, 1000)
+CONVENTIONAL = Program(15_000, 100, 50, 80_000, 0, 0, 1_800_000, 2500, 1000, 0, 0, 0)
 
 programs = st.builds(
     Program,
@@ -24,6 +24,9 @@ programs = st.builds(
     session_ms=st.integers(0, 10_000_000),
     pad_area_mm2=st.integers(1, 20_000),
     contact_permille=st.integers(1, 1000),
+    modulation=st.integers(0, 4),
+    modulation_depth_permille=st.integers(0, 1100),
+    modulation_period_ms=st.integers(0, 65_535),
 )
 
 
@@ -117,3 +120,71 @@ def test_the_root_is_rounded_up(square: int):
     root = limits._root_up(square)
     assert root * root >= square
     assert root == 0 or (root - 1) ** 2 < square
+
+
+@given(programs, st.integers(0, 10_000_000))
+def test_modulation_only_takes_away_and_never_more_than_its_depth(program: Program, elapsed_ms: int):
+    if limits.check(program, hard()) is not None:
+        return
+    permille = limits.swing_permille(program, elapsed_ms)
+    assert 1000 - program.modulation_depth_permille <= permille <= 1000
+    then = limits.swung(program, permille)
+    assert then.current_ua <= program.current_ua
+    assert 50 <= then.phase_us <= program.phase_us
+    assert then.rate_mhz <= program.rate_mhz
+    assert then.burst_rate_mhz <= program.burst_rate_mhz
+    assert (then.burst_rate_mhz if program.burst_pulses else then.rate_mhz) >= 1000
+    if program.modulation != limits.STEADY:
+        assert (
+            limits.check(
+                then._replace(modulation=0, modulation_depth_permille=0, modulation_period_ms=0), hard()
+            )
+            is None
+        )
+
+
+def test_a_swing_begins_at_nominal_and_is_lowest_half_a_period_later():
+    program = CONVENTIONAL._replace(
+        modulation=limits.MODULATED_RATE, modulation_depth_permille=400, modulation_period_ms=4_000
+    )
+    assert [limits.swing_permille(program, ms) for ms in (0, 1_000, 2_000, 3_000, 4_000)] == [
+        1000,
+        800,
+        600,
+        800,
+        1000,
+    ]
+    assert limits.swung(program, 600).rate_mhz == 48_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "limit"),
+    [
+        ({"modulation": 4, "modulation_depth_permille": 100}, limits.MODULATION_DEPTH),
+        ({"modulation": 0, "modulation_period_ms": 2_000}, limits.MODULATION_DEPTH),
+        ({"modulation_depth_permille": 501}, limits.MODULATION_DEPTH),
+        ({"modulation_period_ms": 0}, limits.MODULATION_PERIOD_LEAST),
+        ({"rate_mhz": 1_600}, limits.FREQUENCY_LEAST),
+        ({"modulation": limits.MODULATED_WIDTH, "phase_us": 80}, limits.PHASE_WIDTH_LEAST),
+        ({"modulation": limits.MODULATED_AMPLITUDE}, limits.SLEW),
+    ],
+)
+def test_a_modulation_that_makes_no_sense_is_refused(changes: dict[str, int], limit: int):
+    swinging = CONVENTIONAL._replace(
+        modulation=limits.MODULATED_RATE, modulation_depth_permille=400, modulation_period_ms=2_000
+    )
+    assert refused(swinging) is None
+    assert refused(swinging, **changes) == limit
+
+
+def test_a_current_that_swings_back_keeps_the_slew_and_the_step():
+    swinging = CONVENTIONAL._replace(
+        modulation=limits.MODULATED_AMPLITUDE, modulation_depth_permille=500, modulation_period_ms=7_500
+    )
+    assert limits.modulation_rise_ua_per_s(swinging) == 2_000
+    assert refused(swinging) is None
+    assert refused(swinging, modulation_period_ms=7_499) == limits.SLEW
+    narrow = limits.effective({}, {limits.STEP: 100})
+    refusal = limits.check(swinging, narrow)
+    assert refusal is not None
+    assert refusal == (limits.STEP, limits.PLAN, 104, 100)

@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 import kinetens_protocol as protocol
-from kinetens_protocol import control, faults, limits, messages, motion, stimulation, uuids
+from kinetens_protocol import control, faults, limits, messages, motion, stimulation, stimulation_log, uuids
 
 TYPES = {"B": "u8", "b": "i8", "H": "u16", "h": "i16", "I": "u32", "i": "i32", "Q": "u64"}
 TYPE_BYTES = {name: calcsize("<" + letter) for letter, name in TYPES.items()}
@@ -26,11 +26,17 @@ LAYOUTS: dict[str, tuple[tuple[str, ...], str, list[str]]] = {
     "Frame": (motion.FrameHeader._fields, motion._HEADER, ["samples"]),
     "Command": (stimulation.Command._fields, stimulation._COMMAND, ["check"]),
     "Configure": (
-        (*stimulation.Configure._fields[:3], *limits.Program._fields, "rows"),
+        (*stimulation.Configure._fields[:5], *limits.Program._fields, "rows"),
         stimulation._CONFIGURE,
         ["plan_rows", "check"],
     ),
     "State": (stimulation.State._fields, stimulation._STATE, []),
+    "LogPage": (
+        ("oldest", "next"),
+        stimulation_log._PAGE,
+        ["before", "entries"],
+    ),
+    "LogEntry": (stimulation_log.LogEntry._fields, stimulation_log._ENTRY, ["check"]),
     "FaultReport": (stimulation.FaultReport._fields, stimulation._FAULT_REPORT, []),
     "Limit rows": (("code", "source", "value"), stimulation._ROW, []),
 }
@@ -55,7 +61,10 @@ NUMBERS: dict[str, tuple[ModuleType, str]] = {
     "State flags": (stimulation, "BUTTON_PRESSED"),
     "States": (stimulation, "IDLE"),
     "Stop causes": (stimulation, "NOT_STOPPED"),
+    "Log kinds": (stimulation_log, "COMMAND"),
+    "Log losses": (stimulation_log, "TORN"),
     "Sources": (limits, "TABLE"),
+    "Modulations": (limits, "STEADY"),
     "Limits": (limits, "PEAK_CURRENT"),
 }
 
@@ -70,6 +79,8 @@ DERIVED = {
     "CALIBRATION_BYTES",
     "STATE_BYTES",
     "ROW_BYTES",
+    "ENTRY_BYTES",
+    "PAGE_HEADER_BYTES",
     "ORIENTATION_SAMPLE_BYTES",
     "RAW_SAMPLE_BYTES",
     "MOST_SAMPLES",
@@ -176,7 +187,9 @@ def test_every_limit_has_its_values(specification: str):
 
 
 def test_every_characteristic_has_its_uuid(specification: str):
-    named = {name: uuid for name, uuid in vars(uuids).items() if isinstance(uuid, str) and uuid[8:9] == "-"}
+    named = {
+        name: uuid for name, uuid in vars(uuids).items() if isinstance(uuid, str) and not name.startswith("_")
+    }
     assert {row[0]: row[1] for row in table(specification, "Services")} == named
 
 
@@ -186,7 +199,7 @@ def test_every_other_constant_is_named_with_its_value(specification: str):
     listed |= {(module, name) for module, first in FAULTS.values() for name in constants(module, first)}
     missing = [
         f"{name} = {value}"
-        for module in (messages, control, motion, limits, stimulation)
+        for module in (messages, control, motion, limits, stimulation, stimulation_log)
         for name, value in vars(module).items()
         if isinstance(value, int) and name.isupper() and not name.startswith("_")
         if (module, name) not in listed and name not in DERIVED and name != "TYPE_CHECKING"

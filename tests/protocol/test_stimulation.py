@@ -11,9 +11,10 @@ from kinetens_protocol.stimulation import Command, Configure, FaultReport, State
 
 u8, u16, u32 = st.integers(0, 0xFF), st.integers(0, 0xFFFF), st.integers(0, 0xFFFF_FFFF)
 commands = st.builds(Command, u32, u32)
-programs = st.builds(Program, u32, u16, u16, u32, u16, u32, u32, u32, st.integers(0, 1000))
+permille = st.integers(0, 1000)
+programs = st.builds(Program, u32, u16, u16, u32, u16, u32, u32, u32, permille, u8, u16, u16)
 configures = st.builds(
-    Configure, u32, u8, u16, programs, st.lists(st.tuples(u8, u32), max_size=13).map(tuple)
+    Configure, u32, u8, u16, u32, u32, programs, st.lists(st.tuples(u8, u32), max_size=13).map(tuple)
 )
 states = st.builds(State, u8, u8, u8, u8, u32, u32, u32, u32, u16, u32, u32, u32, u8, u32, u16, u32)
 operations = st.sampled_from(

@@ -20,10 +20,12 @@ FIRMWARE = ROOT / "firmware"
 BOARD: dict[str, Any] = json.loads((ROOT / "boards/virtual/board.json").read_text())
 
 TICK_S = 0.05
+SERIAL = "3c71bf4f2a10"
+MEMBER = "member-7"
 _TICKS_MASK = (1 << 30) - 1
 
-CONVENTIONAL = limits.Program(15_000, 100, 50, 80_000, 0, 0, 1_800_000, 2500, 1000)
-BURSTS = limits.Program(25_000, 100, 0, 5_000_000, 20, 50_000, 1_800_000, 2500, 1000)
+CONVENTIONAL = limits.Program(15_000, 100, 50, 80_000, 0, 0, 1_800_000, 2500, 1000, 0, 0, 0)
+BURSTS = limits.Program(25_000, 100, 0, 5_000_000, 20, 50_000, 1_800_000, 2500, 1000, 0, 0, 0)
 
 
 @dataclass
@@ -211,7 +213,9 @@ class Bench:
         world.stage.reset(world.now_s)
         world.rmt_ends_s = world.now_s
         with firmware(world) as modules:
-            self.supervisor = modules.supervisor.open_channel(self.board, _Bus(world), world, world.log)
+            self.supervisor = modules.supervisor.open_channel(
+                self.board, _Bus(world), world, world.log, SERIAL
+            )
         self.counter = self.state().counter if self.supervisor else 0
 
     @property
@@ -244,10 +248,13 @@ class Bench:
         plan: dict[int, int] | None = None,
         flags: int = stimulation.ANSWERS_OK,
         lease_ms: int = 1000,
+        serial: str = SERIAL,
+        member: str = MEMBER,
     ) -> None:
         self.counter += 1
         plan = limits.default_plan() if plan is None else plan
-        configure = stimulation.Configure(self.counter, flags, lease_ms, program, tuple(plan.items()))
+        tags = (stimulation.tag(serial), stimulation.tag(member))
+        configure = stimulation.Configure(self.counter, flags, lease_ms, *tags, program, tuple(plan.items()))
         self.request(stimulation.CONFIGURE, stimulation.pack_configure(configure))
 
     def state(self) -> stimulation.State:

@@ -13,7 +13,7 @@ from kinetens.virtual.output_stage import BAD_SKIN, DRY_SKIN, OPEN, SHORT, SKIN,
 from kinetens.virtual.pulse_judge import Stop, judge
 from kinetens_protocol import limits, stimulation
 from kinetens_protocol.messages import Refused
-from tests.stim.bench import BURSTS, CONVENTIONAL, Bench
+from tests.stim.bench import BURSTS, CONVENTIONAL, MEMBER, SERIAL, Bench
 
 LEASE_S = 1.0
 STOP_S = 0.3
@@ -28,6 +28,7 @@ PROGRAMS = [
     CONVENTIONAL._replace(current_ua=70_000),
 ]
 PLAN = {**limits.default_plan(), limits.AVERAGE_CURRENT: 10_000}
+TAGS = (stimulation.tag(SERIAL), stimulation.tag(MEMBER))
 FIT = (False, False, False, True)
 
 
@@ -83,7 +84,7 @@ class AnyHistory(RuleBasedStateMachine):
     def configure(self, program: limits.Program, answers: int) -> None:
         self.bench.counter += 1
         configure = stimulation.Configure(
-            self.bench.counter, int(answers > 0), 1000, program, tuple(PLAN.items())
+            self.bench.counter, int(answers > 0), 1000, *TAGS, program, tuple(PLAN.items())
         )
         payload = stimulation.pack_configure(configure)
         self.sent.append((stimulation.CONFIGURE, payload))

@@ -15,7 +15,7 @@ from kinetens.virtual.output_stage import OPEN, SKIN
 from kinetens.virtual.pulse_judge import Stop, judge, summary
 from kinetens_protocol import limits, messages, stimulation
 from kinetens_protocol.stimulation import FaultReport, State
-from tests.stim.bench import TICK_S, Bench
+from tests.stim.bench import MEMBER, SERIAL, TICK_S, Bench
 
 ANSWER_S = 0.03
 
@@ -100,7 +100,8 @@ def run(scene: Callable[[Device], Coroutine[Any, Any, Any]]) -> Device:
 
 def controller(device: Device, plan: StimulationPlan | None = None, **more: Any) -> StimulationController:
     more.setdefault("on_button_needed", device.press)
-    return StimulationController(device, plan or default_plan(0.2, answers_ok=True), **more)
+    plan = plan or default_plan(0.2, answers_ok=True)
+    return StimulationController(device, plan, serial=SERIAL, member=MEMBER, **more)
 
 
 def test_a_plan_is_given_from_button_to_end():

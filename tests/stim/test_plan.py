@@ -23,7 +23,7 @@ HIGH_FREQUENCY = {
 def test_the_default_plan_keeps_the_envelope():
     plan = default_plan()
     plan.check()
-    assert plan.program == (15_000, 100, 50, 80_000, 0, 0, 1_200_000, 2500, 1000)
+    assert plan.program == (15_000, 100, 50, 80_000, 0, 0, 1_200_000, 2500, 1000, 0, 0, 0)
 
 
 def test_high_frequency_is_refused_with_its_arithmetic_and_allowed_in_bursts():

@@ -32,7 +32,7 @@ def arithmetic(program: Program) -> list[Step]:
     energy = limits.pulse_energy_uj(current, program.phase_us)
     current_ma, rms_ma, share = f"{current / 1000:g} mA", f"{rms / 1000:.4g} mA", f"{duty / 1e6:g}"
     pad = f"({program.contact_permille / 1000:g} × {program.pad_area_mm2 / 100:g} cm²)"
-    return [
+    steps = [
         Step(
             limits.PHASE_CHARGE,
             "phase charge",
@@ -61,6 +61,11 @@ def arithmetic(program: Program) -> list[Step]:
             f"{energy / 1000:.3g} mJ",
         ),
     ]
+    if rise := limits.modulation_rise_ua_per_s(program):
+        half_s = program.modulation_period_ms / 2000
+        working = f"{current_ma} × {program.modulation_depth_permille / 1000:g} / {half_s:g} s"
+        steps.append(Step(limits.SLEW, "modulation rise", working, words.quantity(limits.SLEW, rise)))
+    return steps
 
 
 def _rate(program: Program) -> str:

@@ -49,6 +49,8 @@ class StimulationController:
     Args:
         channel: the stimulation characteristic (LinkChannel for a kinetens.device.Link).
         plan: what to give.
+        serial: the device's serial number (control.Info), to which the plan is bound.
+        member: the identifier of the member for whom the plan is.
         board: what the device's board narrows, by limit code, when known; else the board's own word is taken.
         on_state: called with every State the device sends.
         on_fault: called with every FaultReport.
@@ -60,6 +62,8 @@ class StimulationController:
         channel: StimulationChannel,
         plan: StimulationPlan,
         *,
+        serial: str,
+        member: str,
         board: Mapping[int, int] | None = None,
         on_state: Callable[[State], None] | None = None,
         on_fault: Callable[[FaultReport], None] | None = None,
@@ -71,6 +75,8 @@ class StimulationController:
         self.goal_ua = min(plan.start_ua, plan.program.current_ua)
         """Where the output is to go: the plan's start, then what the member chose."""
         self._channel = channel
+        self._device_tag = stimulation.tag(serial)
+        self._member_tag = stimulation.tag(member)
         self._board = board
         self._on_state = on_state
         self._on_fault = on_fault
@@ -127,8 +133,10 @@ class StimulationController:
         self._counter += 1
         configure = Configure(
             self._counter,
-            stimulation.ANSWERS_OK if plan.answers_ok else 0,
+            plan.flags,
             round(plan.lease_s * 1000),
+            self._device_tag,
+            self._member_tag,
             plan.program,
             tuple(plan.limits.items()),
         )

@@ -6,6 +6,11 @@ from kinetens_protocol import limits
 from kinetens_protocol.limits import Program
 
 _MARKS = 48
+_MODULATED = {
+    limits.MODULATED_RATE: "rate",
+    limits.MODULATED_WIDTH: "phase width",
+    limits.MODULATED_AMPLITUDE: "current",
+}
 
 
 def programme_text(program: Program) -> str:
@@ -21,7 +26,12 @@ def programme_text(program: Program) -> str:
         how = f"Bursts of {program.burst_pulses} pulses at {rate} ({on_ms:g} ms), {bursts}"
     else:
         how = f"Even pulses at {rate}"
-    return f"{how}, up to {units.text(units.CURRENT, program.current_ua)}. Each pulse: {each}."
+    said = f"{how}, up to {units.text(units.CURRENT, program.current_ua)}. Each pulse: {each}."
+    if program.modulation:
+        depth = units.text(units.SHARE, program.modulation_depth_permille)
+        period = units.text(units.TIME, program.modulation_period_ms)
+        said += f" The {_MODULATED[program.modulation]} swings down by {depth} and back every {period}."
+    return said
 
 
 def where_text(plan: WrittenPlan) -> str:

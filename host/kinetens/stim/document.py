@@ -39,7 +39,7 @@ def plan_document(
 def _questions(written: WrittenPlan) -> list[dict[str, str]]:
     """Each question with the member's answer ("" for none) and what a yes means."""
     given = written.answers.by_key if written.answers else {}
-    allowed = {key: f"allowed by {written.plan.therapist}" for key in written.plan.therapist_allows}
+    allowed = dict.fromkeys(written.plan.therapist_allows, f"allowed by {written.plan.therapist}")
     return [
         {
             "key": one.key,

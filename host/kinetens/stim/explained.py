@@ -25,6 +25,10 @@ _ADVICE: Mapping[int, str] = {
     limits.SESSION: "take a shorter session",
     limits.TRAIN: "take shorter bursts",
     limits.PAD_AREA_LEAST: "take larger pads",
+    limits.MODULATION_DEPTH: "modulate less",
+    limits.MODULATION_PERIOD_LEAST: "modulate more slowly",
+    limits.SLEW: "modulate less or more slowly",
+    limits.STEP: "modulate less or more slowly",
     limits.CONTACT_LEAST: "let more of the pads touch the skin",
 }
 _KEY_OF = {code: key for key, code in CEILING_LIMITS.items()}
@@ -95,6 +99,8 @@ def _working(plan: StimulationPlan, code: int) -> tuple[str, ...]:
 
 _STEPS_OF: Mapping[int, Iterable[str]] = {
     limits.PHASE_CHARGE: ("phase charge",),
+    limits.SLEW: ("modulation rise",),
+    limits.STEP: ("modulation rise",),
     limits.RMS_CURRENT: ("duty", "rms current"),
     limits.AVERAGE_CURRENT: ("duty", "average current"),
     limits.RMS_DENSITY: ("duty", "rms current", "rms density"),

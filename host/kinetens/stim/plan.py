@@ -1,17 +1,25 @@
 """A stimulation plan: the programme, the pads, the ceilings, and the arithmetic shown in words."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kinetens.errors import StimulationRefused
 from kinetens.stim import words
 from kinetens.stim.arithmetic import arithmetic
-from kinetens_protocol import limits
+from kinetens_protocol import limits, stimulation
 from kinetens_protocol.limits import Bound, Program
 from kinetens_protocol.messages import Refusal
 
 _UNLIMITED = 0xFFFF_FFFF
+Modulation = Literal["none", "rate", "width", "amplitude"]
+_MODULATIONS: dict[Modulation, int] = {
+    "none": limits.STEADY,
+    "rate": limits.MODULATED_RATE,
+    "width": limits.MODULATED_WIDTH,
+    "amplitude": limits.MODULATED_AMPLITUDE,
+}
 _CEILINGS = {limit.name.replace(" ", "_"): limit for limit in limits.LIMITS}
 
 
@@ -22,8 +30,10 @@ class StimulationPlan(BaseModel):
     current_ma without it).
     Without a burst the pulses come evenly at frequency_hz; with one, frequency_hz is the rate within a burst.
     ceilings override the default plan's, by the limit's name with underscores and in the envelope's unit
-    (limits.LIMITS). answers_ok: the member has answered the contraindication questions and no answer forbids
-    the plan.
+    (limits.LIMITS). modulation swings rate, width or amplitude down by modulation_depth and back once in
+    modulation_period_s, so that nerves do not get used to it. answers_ok: the member has answered the
+    contraindication questions and no answer forbids the plan. during_movement: the plan permits stimulation
+    while the member moves.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -40,8 +50,12 @@ class StimulationPlan(BaseModel):
     pad_area_cm2: float = Field(gt=0, le=10_000)
     contact: float = Field(default=1.0, gt=0, le=1)
     lease_s: float = Field(default=1.0, gt=0, le=60)
+    modulation: Modulation = "none"
+    modulation_depth: float = Field(default=0, ge=0, le=1)
+    modulation_period_s: float = Field(default=0, ge=0, le=65)
     ceilings: Mapping[str, int] = Field(default_factory=dict[str, int])
     answers_ok: bool = False
+    during_movement: bool = False
 
     @property
     def program(self) -> Program:
@@ -56,12 +70,21 @@ class StimulationPlan(BaseModel):
             session_ms=round(self.minutes * 60_000),
             pad_area_mm2=round(self.pad_area_cm2 * 100),
             contact_permille=round(self.contact * 1000),
+            modulation=_MODULATIONS[self.modulation],
+            modulation_depth_permille=round(self.modulation_depth * 1000),
+            modulation_period_ms=round(self.modulation_period_s * 1000),
         )
 
     @property
     def start_ua(self) -> int:
         """The level to which the output rises by itself, in µA."""
         return round((self.current_ma if self.start_ma is None else self.start_ma) * 1000)
+
+    @property
+    def flags(self) -> int:
+        """What a Configure says beside the programme."""
+        answers = stimulation.ANSWERS_OK if self.answers_ok else 0
+        return answers | stimulation.DURING_MOVEMENT if self.during_movement else answers
 
     @property
     def limits(self) -> dict[int, int]:

@@ -153,6 +153,8 @@ _KINDS: Mapping[str, units.Kind] = {
     "burst_frequency_mhz": units.FREQUENCY,
     "carrier_mhz": units.FREQUENCY,
     "burst_ms": units.TIME,
+    "modulation_depth_permille": units.SHARE,
+    "modulation_period_ms": units.TIME,
     "width_um": units.LENGTH,
     "length_um": units.LENGTH,
     "area_mm2": units.AREA,

@@ -124,8 +124,27 @@ class Head(_Table):
 
 
 class _Programme(_Table):
+    """What all programmes have. modulation: what swings down by its depth and back once a period."""
+
     current_ua: Current = Field(alias="current")
     start_ua: Current | None = Field(alias="start", default=None)
+    modulation: Literal["rate", "width", "amplitude"] | None = None
+    modulation_depth_permille: Share | None = Field(alias="modulation_depth", default=None)
+    modulation_period_ms: Annotated[int, quantity(units.TIME, most=_FIELD_MOST)] | None = Field(
+        alias="modulation_period", default=None
+    )
+
+    @model_validator(mode="after")
+    def _modulation_is_whole(self) -> Self:
+        parts = {
+            "modulation": self.modulation,
+            "modulation_depth": self.modulation_depth_permille,
+            "modulation_period": self.modulation_period_ms,
+        }
+        missing = [key for key, value in parts.items() if value is None]
+        if missing and len(missing) < len(parts):
+            refuse_relation(missing[0], f"is missing; {', '.join(parts)} go together")
+        return self
 
     @model_validator(mode="after")
     def _starts_below(self) -> Self:
@@ -136,6 +155,16 @@ class _Programme(_Table):
                 f"{units.text(units.CURRENT, self.current_ua)}",
             )
         return self
+
+    def swing(self) -> dict[str, Any]:
+        """What a StimulationPlan needs to know of the modulation."""
+        if self.modulation is None:
+            return {}
+        return {
+            "modulation": self.modulation,
+            "modulation_depth": (self.modulation_depth_permille or 0) / 1000,
+            "modulation_period_s": (self.modulation_period_ms or 0) / 1000,
+        }
 
 
 class Conventional(_Programme):
@@ -379,11 +408,13 @@ class WrittenPlan(_Table):
             current_ma=current / 1000,
             start_ma=start / 1000,
             **programme.pulses(),
+            **programme.swing(),
             minutes=session if minutes is None else min(minutes, session),
             pad_area_cm2=self.pads.conducting_mm2 / 100,
             contact=self.pads.contact_permille / 1000,
             ceilings=self._ceilings(),
             answers_ok=self.verdict(today).ok,
+            during_movement=self.plan.during_exercise,
         )
 
     def _ceilings(self) -> dict[str, int]:

@@ -27,6 +27,7 @@ STIMULATION_S = 30.0
 EXERCISE_AT_S = 50.0
 """When the member begins to exercise: well after the stimulation, which needs a button press, a check and a ramp."""
 _BUTTON_HELD_S = 0.7
+_MEMBER = "demonstration"
 _SCAN_S = 3.0
 
 
@@ -126,7 +127,11 @@ class _Stimulation:
             holding.append(asyncio.get_running_loop().create_task(press))
 
         controller = StimulationController(
-            LinkChannel(recorder.link), self.plan, on_button_needed=hold_button
+            LinkChannel(recorder.link),
+            self.plan,
+            serial=(await recorder.link.info()).serial,
+            member=_MEMBER,
+            on_button_needed=hold_button,
         )
         self.from_s = self._simulation.world.now_s()
         recorder.note("stimulation", f"plan '{self.plan.name}' begins")

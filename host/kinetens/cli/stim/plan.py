@@ -219,10 +219,7 @@ def _print_plan(written: WrittenPlan, document: dict[str, Any]) -> None:
     click.echo("\nQuestions" + (f", answered on {written.answers.answered_on}" if written.answers else ""))
     print_table(
         ("  question", "answer", "a yes means"),
-        [
-            (f"  {one['question']}", one["answer"] or "–", one["a_yes_means"])
-            for one in document["questions"]
-        ],
+        [(f"  {one['question']}", one["answer"] or "–", one["a_yes_means"]) for one in document["questions"]],
     )
     click.echo("\nResearch software, not a medical device.")
 
