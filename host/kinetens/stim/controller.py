@@ -124,6 +124,11 @@ class StimulationController:
         self.goal_ua = min(max(0, self.goal_ua + by_ua), self.plan.program.current_ua)
         return self.goal_ua
 
+    @property
+    def step_ua(self) -> int:
+        """The most by which the output rises at once."""
+        return self.limits[limits.STEP].value
+
     async def _synchronise(self) -> None:
         """Continue the counter of this connection."""
         self._counter = max(self._counter, (await self._ask_state()).counter)
@@ -183,7 +188,6 @@ class StimulationController:
         """Start, then the loop: look, decide, renew."""
         if not self._stopping:
             await self._command(stimulation.START)
-        step_ua = self.limits[limits.STEP].value
         ends_s = _now_s() + self.plan.minutes * 60
         while not self._stopping and _now_s() < ends_s:
             state = await self._fresh_state()
@@ -194,7 +198,9 @@ class StimulationController:
                 if state.target_ua > self.goal_ua:
                     await self._command(stimulation.SET_LEVEL, self.goal_ua)
                 elif state.target_ua < self.goal_ua and state.level_ua >= state.target_ua:
-                    await self._command(stimulation.SET_LEVEL, min(state.level_ua + step_ua, self.goal_ua))
+                    await self._command(
+                        stimulation.SET_LEVEL, min(state.level_ua + self.step_ua, self.goal_ua)
+                    )
             except RequestRefused as error:
                 if error.reason not in (messages.WRONG_STATE, messages.FAULT_LATCHED):
                     raise

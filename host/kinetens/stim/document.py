@@ -8,16 +8,20 @@ from typing import Any
 from kinetens.stim import explained
 from kinetens.stim.arithmetic import arithmetic
 from kinetens.stim.described import programme_text, where_text
+from kinetens.stim.plan import StimulationPlan
 from kinetens.stim.plan_file import plain
 from kinetens.stim.questions import QUESTIONS
 from kinetens.stim.written import WrittenPlan
 
 
 def plan_document(
-    written: WrittenPlan, today: date, board: Mapping[int, int] | None = None, board_name: str | None = None
+    written: WrittenPlan,
+    meant: StimulationPlan,
+    today: date,
+    board: Mapping[int, int] | None = None,
+    board_name: str | None = None,
 ) -> dict[str, Any]:
-    """All there is to say of a plan on a board (its limits by code, and its name)."""
-    meant = written.stimulation(today)
+    """All there is to say of a plan, and what it means, on a board (its limits by code, and its name)."""
     bounds = meant.effective(board)
     refusals = [explained.explain(meant, refusal) for refusal in meant.refusals(bounds)]
     verdict = written.verdict(today)
@@ -28,6 +32,7 @@ def plan_document(
         "refusals": [{**asdict(refusal), "sentence": refusal.sentence} for refusal in refusals],
         "forbidden": list(verdict.forbids),
         "unanswered": list(verdict.unanswered),
+        "program": meant.program._asdict(),
         "programme": programme_text(meant.program),
         "where": where_text(written),
         "arithmetic": [asdict(step) for step in arithmetic(meant.program)],

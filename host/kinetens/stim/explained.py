@@ -55,6 +55,7 @@ class Explained:
 class Row:
     """One effective limit."""
 
+    code: int
     limit: str
     value: str
     source: str
@@ -79,6 +80,7 @@ def rows(bounds: Mapping[int, Bound], board: str | None = None) -> list[Row]:
     sources = {**limits.SOURCES, **({limits.BOARD: f"the board '{board}'"} if board else {})}
     return [
         Row(
+            code,
             limits.BY_CODE[code].name,
             f"{'at least' if limits.BY_CODE[code].is_floor else 'at most'} {words.quantity(code, bound.value)}",
             sources[bound.source],

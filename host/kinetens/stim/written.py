@@ -388,6 +388,11 @@ class WrittenPlan(_Table):
     limits: Ceilings = Field(default_factory=Ceilings)
     answers: Answers | None = None
 
+    def answered(self, answers: Mapping[str, str], today: date) -> Self:
+        """The plan with a member's answers, by the question's key, given today."""
+        given = Answers.model_validate({"answered_on": today, **answers})
+        return self.model_copy(update={"answers": given})
+
     def verdict(self, today: date) -> questions.Verdict:
         """What the member's answers imply."""
         return questions.judge(

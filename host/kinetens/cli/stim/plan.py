@@ -11,7 +11,7 @@ from kinetens.cli.connection import Reach, run_with
 from kinetens.cli.stim.ask import ask_questions
 from kinetens.device.url import DeviceUrl
 from kinetens.errors import InvalidInput, StimulationRefused
-from kinetens.stim import places, questions
+from kinetens.stim import places
 from kinetens.stim.boards import board_limits
 from kinetens.stim.described import pulse_picture
 from kinetens.stim.document import plan_document
@@ -139,7 +139,7 @@ def answer(file: Path, as_json: bool) -> None:
     written = load_plan(file)
     answers = ask_questions()
     record_answers(file, answers, date.today())
-    verdict = questions.judge(answers, date.today(), written.plan.therapist_allows, date.today())
+    verdict = written.answered(answers, date.today()).verdict(date.today())
     if as_json:
         print_json({"file": file, "answers": answers, "forbidden": list(verdict.forbids)})
     else:
@@ -161,7 +161,10 @@ def _serial(device: str) -> str:
 
 
 def _document(written: WrittenPlan, board: str | None) -> dict[str, Any]:
-    return plan_document(written, date.today(), board_limits(board) if board else None, board)
+    today = date.today()
+    return plan_document(
+        written, written.stimulation(today), today, board_limits(board) if board else None, board
+    )
 
 
 def _require_accepted(made: WrittenPlan, board: str | None, file: Path) -> None:
