@@ -15,7 +15,7 @@ from motion import calibration_file
 from motion.lsm6dsox import LSM6DSOX
 from motion.sensor import SensorFault, SensorMissing
 from motion.stream import MotionStream
-from stim.supervisor import open_channel
+from stim.channel import open_channel
 from system import config, crash
 from system.clock import Clock
 from system.log import Log
@@ -55,7 +55,15 @@ class Device:
             sda=machine.Pin(wiring["sda"]),
             freq=wiring["frequency_hz"],
         )
-        self.stimulation = open_channel(self.board, self.i2c, self.clock, self.log, self.identity["serial"])
+        self.stimulation = open_channel(
+            self.board,
+            self.i2c,
+            self.clock,
+            self.log,
+            self.identity["serial"],
+            self.boot_count,
+            self.boot_cause,
+        )
         self.power = Power(self.board)
         self.power.on_button(self._button)
         self.sensor = LSM6DSOX(self.i2c, self.board["sensor"]["address"])
@@ -174,7 +182,7 @@ class Device:
 
     async def stimulate(self):
         """Give the supervisor its say; nothing else moves the output."""
-        supervisor = self.stimulation
+        supervisor = self.stimulation and self.stimulation.supervisor
         while supervisor:
             self._alive |= 2
             if supervisor.active:  # a charger that is plugged in must not wait for the next status
@@ -183,7 +191,7 @@ class Device:
                 self.power.charging,
                 self.power.battery_low,
                 self.temperature_cdeg > _TOO_HOT_CDEG,
-                self.sensor_works,
+                stimulation.NOT_STOPPED if self.sensor_works else stimulation.MOTION,
             )
             supervisor.tick()
             self._send_stimulation_events()
@@ -265,15 +273,15 @@ class Device:
         return self.stimulation.handle(operation, payload, buffer, offset)
 
     def _send_stimulation_events(self):
-        supervisor = self.stimulation
-        if not supervisor or not self.server.connected:
+        if not self.stimulation or not self.server.connected:
             return
-        event = supervisor.take_event()
+        telemetry = self.stimulation.telemetry
+        event = telemetry.take_event()
         while event:
             buffer, offset = self._events[1].begin(event)
-            end = supervisor.event_into(event, buffer, offset)
+            end = telemetry.event_into(event, buffer, offset)
             self.server.notify(channels.STIMULATION, self._events[1].bytes_to(end))
-            event = supervisor.take_event()
+            event = telemetry.take_event()
 
     async def _notify(self, channel, answer):
         for _ in range(20):
@@ -292,7 +300,7 @@ class Device:
 
     def _on_link(self, connected):
         if not connected and self.stimulation:
-            self.stimulation.link_lost()
+            self.stimulation.supervisor.link_lost()
         self._link_changed = True
         self._writes.clear()
         self._written.set()
@@ -308,7 +316,7 @@ class Device:
 
     def _button(self, pressed):
         if self.stimulation:
-            self.stimulation.button(pressed)
+            self.stimulation.supervisor.button(pressed)
 
     def _measure_temperature(self):
         if not self.sensor_works:
@@ -342,7 +350,7 @@ class Device:
             flags |= control.CHARGING
         if self.power.button_pressed:
             flags |= control.BUTTON_HELD
-        if self.stimulation and self.stimulation.active:
+        if self.stimulation and self.stimulation.supervisor.active:
             flags |= control.STIMULATION_ACTIVE
         return flags
 
@@ -361,7 +369,7 @@ async def _main():
         await asyncio.gather(*tasks)
     except Exception:
         if device.stimulation:
-            device.stimulation.stop_now()
+            device.stimulation.supervisor.stop_now()
         raise
 
 

@@ -148,7 +148,9 @@ class Control:
     def _refuse_when_active(self):
         """A stream keeps the calibration that it began with, and flash is not written while the output is on."""
         device = self._device
-        if (device.stream and device.stream.streaming) or (device.stimulation and device.stimulation.active):
+        if (device.stream and device.stream.streaming) or (
+            device.stimulation and device.stimulation.supervisor.active
+        ):
             raise Refused(messages.WRONG_STATE)
 
     def _storage_failed(self, error):

@@ -5,7 +5,8 @@ always stop.
     polarity reset  a high level sets the bridge to positive
     converter       MCP4725 on I2C: 0 is zero current, also what it wakes up with
     high voltage    a monostable: the pin must change level every high_voltage_hold_ms or the supply falls
-    senses          sample-and-hold of the last phase's current and voltage
+    senses          sample-and-hold of the last phase's current and voltage; the series capacitor's voltage, which is
+                    what the pulses have left behind
 
 `stop_now` may be called from an interrupt in the midst of any other call here; what was interrupted finds
 `blocked` set and undoes itself.
@@ -54,21 +55,31 @@ class Output:
         self._high_voltage_level = 0
         self._current_sense = ADC(Pin(board["current_sense"]["adc"]), atten=ADC.ATTN_11DB)
         self._voltage_sense = ADC(Pin(board["voltage_sense"]["adc"]), atten=ADC.ATTN_11DB)
+        residual = board.get("residual_sense")
+        self.senses_residual = residual is not None
+        if residual:
+            self._residual_sense = ADC(Pin(residual["adc"]), atten=ADC.ATTN_11DB)
+            self._residual_zero_mv = residual["zero_mv"]
+            self._residual_nc_per_mv = residual["nc_per_mv"]
         self._ua_per_mv = int(board["current_sense"]["ma_per_volt"])  # mA/V and µA/mV are the same number
         self._mv_per_mv = int(board["voltage_sense"]["volt_per_volt"])
         self._rmt = _open_rmt(self._pulse_pin)
         self._buffer = bytearray(3)
-        self._waveform = None
+        self._waveform = self._next = None
         self.blocked = True
         self.stop_now()
         self._zero_at_power_on()
 
     def prepare(self, waveform):
         """Take a waveform and leave the blocked state. The amplitude is zero."""
-        self._waveform = waveform
+        self._waveform = self._next = waveform
         self._started_us = None
         self._groups = 0
         self.blocked = False
+
+    def reshape(self, waveform):
+        """Let the next train be of another waveform; it begins when the one before would have let it."""
+        self._next = waveform
 
     def keep_high_voltage(self):
         """Toggle the enable. Called only by who has just decided that the output may go on."""
@@ -81,8 +92,10 @@ class Output:
 
         Returns their number: 0 while the last train is still on, or when none is due.
         """
+        called_us = time.ticks_us()
         if self.blocked or not self._idle_soon():
             return 0
+        horizon_us -= time.ticks_diff(time.ticks_us(), called_us)  # or the next call would come too early
         if self._lead_us() >= horizon_us:
             return 0
         self._set_current(current_ua)
@@ -91,6 +104,7 @@ class Output:
         if self.blocked:
             return 0
         lead_us = self._lead_us()
+        self._waveform = self._next
         groups, durations = train(self._waveform, lead_us, horizon_us)
         self._groups = groups
         self._started_us = time.ticks_add(time.ticks_us(), lead_us)
@@ -120,6 +134,15 @@ class Output:
             voltage_uv += self._voltage_sense.read_uv()
         scale = 1000 * _SENSE_READS
         return current_uv * self._ua_per_mv // scale, voltage_uv * self._mv_per_mv // scale
+
+    def residual_nc(self):
+        """Charge on the series capacitor, of either sign; 0 on a board that cannot sense it."""
+        if not self.senses_residual:
+            return 0
+        sensed_mv = sum([self._residual_sense.read_uv() for _ in range(_SENSE_READS)]) // (
+            1000 * _SENSE_READS
+        )
+        return (sensed_mv - self._residual_zero_mv) * self._residual_nc_per_mv
 
     def _set_current(self, current_ua):
         """Written and read back for every train: a converter that lost its value is noticed before the pulses are."""

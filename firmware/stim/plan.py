@@ -23,9 +23,27 @@ class Plan:
         self.current_ua = program.current_ua
         self.session_ms = program.session_ms
         self.lease_ms = configure.lease_ms
+        self.phase_us = program.phase_us
         self.answers_ok = configure.flags & stimulation.ANSWERS_OK
-        self.waveform = compile_program(program)
+        self.during_movement = configure.flags & stimulation.DURING_MOVEMENT
         self.least_permille = _least_contact(program, bounds)
+        self._program = program
+        self._swing_permille = 1000
+        self._waveform = compile_program(program)
+
+    def waveform_at(self, running_ms):
+        """What the trains are made of so long after START; compiled anew when the swing of rate or width has moved."""
+        permille = limits.swing_permille(self._program, running_ms)
+        if self._program.modulation != limits.MODULATED_AMPLITUDE and permille != self._swing_permille:
+            self._waveform = compile_program(limits.swung(self._program, permille))
+            self._swing_permille = permille
+        return self._waveform
+
+    def current_at(self, running_ms, level_ua):
+        """What is left of a level so long after START."""
+        if self._program.modulation != limits.MODULATED_AMPLITUDE:
+            return level_ua
+        return level_ua * limits.swing_permille(self._program, running_ms) // 1000
 
 
 def _least_contact(program, bounds):

@@ -43,8 +43,10 @@ class ADC:
         self._number = pin.number
 
     def read_uv(self):
-        """500 ohm: 30 mA/V and 50 V/V of 60 mA at full scale."""
+        """500 ohm: 30 mA/V and 50 V/V of 60 mA at full scale; no charge on the capacitor."""
         _step()
+        if self._number == 9:
+            return 1_650_000
         current_ua = 60_000 * code // 4095
         return current_ua * 1000 // 30 if self._number == 2 else current_ua * 10
 
@@ -100,7 +102,7 @@ time.sleep_ms = lambda ms: _step(ms * 1000)
 sys.modules["machine"], sys.modules["esp32"], sys.modules["time"] = machine, esp32, time
 
 from kinetens_protocol import limits, messages, stimulation  # noqa: E402
-from stim.supervisor import open_channel  # noqa: E402
+from stim.channel import open_channel  # noqa: E402
 
 SERIAL = "3c71bf4f2a10"
 board = {
@@ -111,13 +113,15 @@ board = {
         "dac": {"address": 96, "full_scale_ma": 60.0},
         "current_sense": {"adc": 2, "ma_per_volt": 30.0},
         "voltage_sense": {"adc": 3, "volt_per_volt": 50.0},
+        "residual_sense": {"adc": 9, "zero_mv": 1650, "nc_per_mv": 20},
         "ceiling_ma": 50.0,
         "protections": list(stimulation.PROTECTIONS),
     }
 }
-supervisor = open_channel(board, Bus(), Clock(), print, SERIAL)
+channel = open_channel(board, Bus(), Clock(), print, SERIAL, 1, 1)
+supervisor, telemetry = channel.supervisor, channel.telemetry
 buffer = bytearray(244)
-supervisor.state_into(buffer, 0)
+telemetry.state_into(buffer, 0)
 counter = stimulation.unpack_state(buffer).counter
 
 
@@ -126,16 +130,16 @@ def ticks(count):
     for _ in range(count):
         due_us = now_us + 50_000
         supervisor.tick()
-        event = supervisor.take_event()
+        event = telemetry.take_event()
         if event:
-            end = supervisor.event_into(event, buffer, 0)
+            end = telemetry.event_into(event, buffer, 0)
             print("event", event, list(buffer[:end]))
         now_us = max(now_us, due_us)
 
 
 def ask(operation, payload):
     try:
-        end = supervisor.handle(operation, payload, buffer, 0)
+        end = channel.handle(operation, payload, buffer, 0)
         print("done", operation, list(buffer[:end]))
     except messages.Refused as refused:
         print("refused", operation, refused.reason, tuple(refused.refusal))

@@ -1,7 +1,5 @@
 """The day's dose survives power cuts, and no order of them makes it forget."""
 
-import builtins
-import os
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -10,10 +8,13 @@ from typing import Any
 import pytest
 
 from kinetens_protocol import limits
+from tests.firmware.flash import FailingFlash, PowerCut
 from tests.stim.bench import FIRMWARE
 
 MINUTE_MS = 60_000
 BOUNDS = limits.effective({}, {})
+STEPS = 12
+"""Uses of the flash in one write of both copies, and some more."""
 
 
 @pytest.fixture
@@ -24,52 +25,6 @@ def dose_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Any
     import stim.dose  # pyright: ignore
 
     return stim.dose.Dose  # pyright: ignore
-
-
-class PowerCut(BaseException):
-    """The plug was pulled."""
-
-
-def cut_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
-    """Pull the plug at the step-th use of the flash: opening, writing half, writing all, renaming."""
-    left = [step]
-
-    def use() -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            raise PowerCut
-
-    real_open, real_rename = builtins.open, os.rename
-
-    def cut_open(path: Any, mode: str = "r", *rest: Any, **more: Any) -> Any:
-        if "w" not in mode:
-            return real_open(path, mode, *rest, **more)
-        use()
-        file = real_open(path, mode, *rest, **more)
-        real_write = file.write
-
-        class Half:
-            def __enter__(self) -> Any:
-                return self
-
-            def __exit__(self, *_: Any) -> None:
-                file.close()
-
-            def write(self, data: bytes) -> None:
-                real_write(data[: len(data) // 2])
-                file.flush()
-                use()
-                real_write(data[len(data) // 2 :])
-
-        return Half()
-
-    def cut_rename(source: str, target: str) -> None:
-        use()
-        real_rename(source, target)
-        use()
-
-    monkeypatch.setattr(builtins, "open", cut_open)
-    monkeypatch.setattr(os, "rename", cut_rename)
 
 
 def test_a_new_device_has_no_dose_and_is_rested(dose_class):
@@ -146,28 +101,28 @@ def test_one_damaged_copy_does_no_harm(dose_class):
         path.write_bytes(whole)
 
 
-@pytest.mark.parametrize("step", range(10))
+@pytest.mark.parametrize("step", range(STEPS))
 def test_a_power_cut_at_any_step_of_a_write_forgets_nothing(dose_class, monkeypatch, step: int):
     dose = dose_class()
     dose.begin(10 * MINUTE_MS)
     dose.spend(4 * MINUTE_MS)
     with monkeypatch.context() as patch:
-        cut_at(patch, step)
+        FailingFlash(patch, step)
         try:
             dose.end(True)
         except PowerCut:
-            assert step < 10
+            assert step < STEPS
     again = dose_class()
     assert not again.damaged
     assert again.used_ms() in (4 * MINUTE_MS, 10 * MINUTE_MS)
     assert again.sessions() == 1
 
 
-@pytest.mark.parametrize("step", range(10))
+@pytest.mark.parametrize("step", range(STEPS))
 def test_no_pulse_before_the_session_is_on_record(dose_class, monkeypatch, step: int):
     dose = dose_class()
     with monkeypatch.context() as patch:
-        cut_at(patch, step)
+        FailingFlash(patch, step)
         try:
             dose.begin(10 * MINUTE_MS)
             begun = True

@@ -36,8 +36,14 @@ def running(name: str) -> Bench:
     return bench
 
 
-def conditions(**wrong: bool) -> Callable[[Bench], None]:
-    flags = {"charging": False, "battery_low": False, "too_hot": False, "motion_ok": True, **wrong}
+def conditions(**wrong: int) -> Callable[[Bench], None]:
+    flags = {
+        "charging": False,
+        "battery_low": False,
+        "too_hot": False,
+        "motion": stimulation.NOT_STOPPED,
+        **wrong,
+    }
     return lambda bench: bench.supervisor.conditions(**flags)
 
 
@@ -49,10 +55,13 @@ CAUSES: dict[str, tuple[Callable[[Bench], object], float]] = {
     "charger": (conditions(charging=True), 0.3),
     "battery": (conditions(battery_low=True), 0.3),
     "heat": (conditions(too_hot=True), 0.3),
-    "motion": (conditions(motion_ok=False), 0.3),
+    "motion": (conditions(motion=stimulation.MOTION), 0.3),
+    "movement": (conditions(motion=stimulation.MOVEMENT), 0.3),
+    "fall": (conditions(motion=stimulation.FREE_FALL), 0.12),
+    "violent motion": (conditions(motion=stimulation.VIOLENT_MOTION), 0.12),
     "short": (lambda bench: bench.world.stage.attach(SHORT, bench.world.now_s), 0.3),
     "bus": (lambda bench: setattr(bench.world, "bus_works", False), 0.3),
-    "error": (lambda bench: setattr(bench.supervisor, "_contact", None), 0.3),
+    "error": (lambda bench: setattr(bench.supervisor, "contact", None), 0.3),
 }
 
 
@@ -68,7 +77,7 @@ def test_the_last_pulse_comes_in_time(program: str, cause: str, within_tick_s: f
     bench.world.at(at_s, lambda: happen(bench))
     bench.run(2)
     assert not bench.supervisor.active
-    assert judge(bench.record, bench.supervisor._limits(), stops=[Stop(cause, at_s, within_s)]) == []
+    assert judge(bench.record, bench.supervisor.limits(), stops=[Stop(cause, at_s, within_s)]) == []
     if cause == "short":
         return
     assert bench.world.stage._code == 0 or cause == "bus"

@@ -34,7 +34,7 @@ def test_a_session_from_zero_to_its_current_and_back_keeps_the_envelope():
     bench.request(stimulation.STOP)
     bench.run(1)
     assert bench.state().state == stimulation.IDLE
-    assert judge(bench.record, bench.supervisor._limits()) == []
+    assert judge(bench.record, bench.supervisor.limits()) == []
     found = summary(bench.record)
     assert found.net_charge_uc == 0
     assert found.peak_current_ma == pytest.approx(15, abs=0.02)
@@ -58,7 +58,7 @@ def test_the_rate_is_what_the_programme_says(program: limits.Program, per_second
     before = summary(bench.record).pulses
     bench.run(10, bench.renew)
     assert summary(bench.record).pulses - before == pytest.approx(per_second * 10, rel=0.02, abs=1)
-    assert judge(bench.record, bench.supervisor._limits()) == []
+    assert judge(bench.record, bench.supervisor.limits()) == []
 
 
 def test_the_amplitude_is_zero_after_boot_even_with_a_fresh_converter():
@@ -86,14 +86,16 @@ def test_arming_needs_plan_answers_button_and_fitness():
     assert reason_of(bench, stimulation.ARM) == messages.WRONG_STATE
     bench.configure()
     for conditions, reason in (
-        ((True, False, False, True), messages.CHARGER_CONNECTED),
-        ((False, True, False, True), messages.BATTERY_LOW),
-        ((False, False, True, True), messages.WRONG_STATE),
-        ((False, False, False, False), messages.SENSOR_UNAVAILABLE),
+        ((True, False, False, 0), messages.CHARGER_CONNECTED),
+        ((False, True, False, 0), messages.BATTERY_LOW),
+        ((False, False, True, 0), messages.WRONG_STATE),
+        ((False, False, False, stimulation.MOTION), messages.SENSOR_UNAVAILABLE),
+        ((False, False, False, stimulation.FREE_FALL), messages.WRONG_STATE),
+        ((False, False, False, stimulation.MOVEMENT), messages.WRONG_STATE),
     ):
         bench.supervisor.conditions(*conditions)
         assert reason_of(bench, stimulation.ARM) == reason
-    bench.supervisor.conditions(False, False, False, True)
+    bench.supervisor.conditions(False, False, False, stimulation.NOT_STOPPED)
     bench.command(stimulation.ARM)
     assert bench.state().state == stimulation.CHECKING_CONTACT
     assert len(bench.record) == 0
@@ -348,7 +350,7 @@ def test_what_raises_in_a_tick_latches_a_fault(monkeypatch):
     def out_of_memory(*_):
         raise MemoryError
 
-    monkeypatch.setattr(bench.supervisor._output, "sense", out_of_memory)
+    monkeypatch.setattr(bench.supervisor.output, "sense", out_of_memory)
     bench.run(0.3)
     assert bench.state().fault == stimulation.INTERNAL
     assert bench.world.now_s - (last_pulse_s(bench.record) or 0) > 0.25
@@ -377,7 +379,7 @@ def test_no_start_without_a_record_of_the_dose(monkeypatch):
     def full(*_):
         raise OSError(28)
 
-    monkeypatch.setattr(bench.supervisor._dose, "save", full)
+    monkeypatch.setattr(bench.supervisor.dose, "save", full)
     assert reason_of(bench, stimulation.START) == messages.STORAGE_FAILED
     assert bench.state().fault == stimulation.STORAGE
     bench.run(4)
@@ -404,6 +406,135 @@ def test_an_old_hold_of_the_button_is_not_young_again_days_later():
     assert reason_of(bench, stimulation.ARM) == messages.BUTTON_NEEDED
 
 
+def modulated(kind: int, depth_permille: int, period_ms: int) -> limits.Program:
+    return CONVENTIONAL._replace(
+        modulation=kind, modulation_depth_permille=depth_permille, modulation_period_ms=period_ms
+    )
+
+
+def swinging(program: limits.Program, level_ua: int = 2_000, seconds: float = 8.0) -> Bench:
+    bench = Bench()
+    bench.start(program)
+    bench.raise_to(level_ua)
+    bench.run(seconds, bench.renew)
+    assert bench.state().state == stimulation.RUNNING
+    assert judge(bench.record, bench.supervisor.limits()) == []
+    assert summary(bench.record).net_charge_uc == 0
+    return bench
+
+
+def test_a_modulated_rate_swings_between_nominal_and_less():
+    record = swinging(modulated(limits.MODULATED_RATE, 500, 4_000)).record
+    starts_s = [
+        t for t, polarity in zip(record.time_s, record.polarity, strict=True) if polarity > 0 and 4 < t < 8
+    ]
+    gaps_s = [later - earlier for earlier, later in itertools.pairwise(starts_s)]
+    assert min(gaps_s) == pytest.approx(1 / 80, rel=0.01)
+    assert 1 / 45 < max(gaps_s) <= 1 / 40 + 0.001
+    fast = [gap_s for gap_s in gaps_s if gap_s < 1 / 60]
+    assert len(fast) / len(gaps_s) == pytest.approx(7 / 12, abs=0.03), "a triangle from 80 Hz to 40 Hz"
+
+
+def test_a_modulated_width_swings_and_its_pulses_stay_balanced():
+    record = swinging(modulated(limits.MODULATED_WIDTH, 500, 2_000)).record
+    widths_us = {round(width * 1e6) for width, t in zip(record.width_s, record.time_s, strict=True) if t > 4}
+    assert (min(widths_us), max(widths_us)) == (50, 100)
+    assert len(widths_us) > 15
+
+
+def test_a_modulated_amplitude_swings_under_the_level_and_rises_within_the_slew():
+    bench = swinging(modulated(limits.MODULATED_AMPLITUDE, 500, 15_000), 6_000, 20.0)
+    assert bench.state().level_ua == 6_000
+    record = bench.record
+    late_a = [current for current, t in zip(record.current_a, record.time_s, strict=True) if t > 12]
+    assert (min(late_a), max(late_a)) == (pytest.approx(3e-3, abs=1e-4), pytest.approx(6e-3, abs=1e-4))
+
+
+def test_a_level_and_a_swing_that_rise_together_keep_the_slew():
+    bench = Bench()
+    bench.start(modulated(limits.MODULATED_AMPLITUDE, 500, 7_500))
+    bench.raise_to(15_000)
+    bench.run(8, bench.renew)
+    assert judge(bench.record, bench.supervisor.limits()) == []
+
+
+def test_a_stop_in_the_midst_of_a_swing_ramps_from_where_the_current_is():
+    bench = swinging(modulated(limits.MODULATED_AMPLITUDE, 500, 8_000), 4_000, 3.0)
+    before_a = bench.record.current_a[-1]
+    assert before_a < 3.5e-3
+    stopped_s = bench.world.now_s
+    bench.request(stimulation.STOP)
+    bench.run(1)
+    after = [
+        current
+        for current, t in zip(bench.record.current_a, bench.record.time_s, strict=True)
+        if t > stopped_s
+    ]
+    assert max(after) <= before_a + 1e-5
+
+
+def test_a_bridge_that_no_longer_turns_is_noticed_by_what_it_leaves_behind():
+    bench = Bench()
+    bench.start()
+    bench.raise_to(5_000)
+    stuck_s = bench.world.now_s
+    bench.world.stage.bridge_stuck = True
+    bench.run(0.5, bench.renew)
+    assert bench.state().fault == stimulation.RESIDUAL
+    assert (last_pulse_s(bench.record) or 0) - stuck_s <= 0.3
+
+
+@pytest.mark.parametrize("program", [CONVENTIONAL, BURSTS])
+def test_balanced_pulses_never_look_like_direct_current(program: limits.Program):
+    bench = Bench()
+    bench.start(program, WIDE_PLAN)
+    bench.raise_to(10_000)
+    bench.run(5, bench.renew)
+    assert bench.state().state == stimulation.RUNNING
+
+
+def test_a_board_that_claims_a_sense_it_does_not_wire_does_not_arm():
+    board = copy.deepcopy(BOARD)
+    del board["stimulation"]["residual_sense"]
+    bench = Bench(board=board)
+    bench.configure()
+    bench.hold_button()
+    with pytest.raises(Refused) as refused:
+        bench.command(stimulation.ARM)
+    assert stimulation.PROTECTIONS[refused.value.refusal.subject] == "residual-sense"
+
+
+def test_a_fall_ends_the_output_without_a_ramp_and_movement_with_one():
+    for cause, state in (
+        (stimulation.FREE_FALL, stimulation.IDLE),
+        (stimulation.VIOLENT_MOTION, stimulation.IDLE),
+        (stimulation.MOVEMENT, stimulation.RAMPING_DOWN),
+    ):
+        bench = Bench()
+        bench.start()
+        bench.raise_to(2_000)
+        bench.supervisor.conditions(False, False, False, cause)
+        bench.supervisor.tick()
+        assert (bench.state().state, bench.state().cause) == (state, cause)
+        for name in ("dose.bin", "dose.old"):
+            Path("state", name).unlink()
+
+
+def test_a_plan_may_permit_movement_but_not_a_fall():
+    bench = Bench()
+    bench.configure(flags=stimulation.ANSWERS_OK | stimulation.DURING_MOVEMENT)
+    bench.hold_button()
+    bench.supervisor.conditions(False, False, False, stimulation.MOVEMENT)
+    bench.command(stimulation.ARM)
+    bench.run(0.4)
+    bench.command(stimulation.START)
+    bench.run(0.5)
+    assert bench.state().state == stimulation.RUNNING
+    bench.supervisor.conditions(False, False, False, stimulation.FREE_FALL)
+    bench.run(0.1)
+    assert bench.state().cause == stimulation.FREE_FALL
+
+
 def test_telemetry_comes_at_least_every_200_ms_while_the_output_is_on():
     bench = Bench()
     bench.start()
@@ -411,7 +542,7 @@ def test_telemetry_comes_at_least_every_200_ms_while_the_output_is_on():
 
     def note() -> None:
         bench.renew()
-        if bench.supervisor.take_event() == stimulation.STATE_EVENT:
+        if bench.channel.telemetry.take_event() == stimulation.STATE_EVENT:
             times_s.append(bench.world.now_s)
 
     bench.run(5, note)
@@ -427,7 +558,7 @@ def test_a_fault_is_told_before_the_state():
     bench.world.stage.attach(SHORT, bench.world.now_s)
     bench.run(0.3)
     buffer = bytearray(64)
-    assert bench.supervisor.take_event() == stimulation.FAULT_EVENT
-    end = bench.supervisor.event_into(stimulation.FAULT_EVENT, buffer, 0)
+    assert bench.channel.telemetry.take_event() == stimulation.FAULT_EVENT
+    end = bench.channel.telemetry.event_into(stimulation.FAULT_EVENT, buffer, 0)
     assert stimulation.unpack_fault_report(bytes(buffer[:end])).fault == stimulation.SHORT
-    assert bench.supervisor.take_event() == stimulation.STATE_EVENT
+    assert bench.channel.telemetry.take_event() == stimulation.STATE_EVENT

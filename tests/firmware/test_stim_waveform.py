@@ -76,6 +76,24 @@ def test_splitting_keeps_every_level_as_long_as_it_was(waveform, program: Progra
     assert merged == durations
 
 
+@given(programs, st.integers(500, 1000), st.sampled_from([limits.MODULATED_RATE, limits.MODULATED_WIDTH]))
+def test_a_swing_only_shortens_phases_and_lengthens_what_lies_between(
+    waveform, program: Program, permille: int, kind: int
+):
+    swinging = program._replace(modulation=kind, modulation_depth_permille=500, modulation_period_ms=2_000)
+    if limits.check(swinging, limits.effective({}, {})) is not None:
+        return
+    nominal = waveform.compile_program(program)
+    then = waveform.compile_program(limits.swung(swinging, permille))
+    _, durations = waveform.train(then, 20, 52_000)
+    pieces, _ = waveform.split(durations)
+    assert max(pieces) <= 32767
+    assert sum(durations[1::4]) == sum(durations[3::4]), "balanced"
+    assert max(durations[1::2]) <= max(nominal.durations[0::2])
+    assert then.period_us * nominal.pulses >= nominal.period_us * then.pulses
+    assert then.whole_period_us >= nominal.whole_period_us
+
+
 def test_a_long_pause_is_split_into_lows(waveform):
     assert waveform.split([40_000, 100, 50, 100]) == ([32767, 7233, 100, 50, 100], [0, 0, 1, 0, 1])
 

@@ -184,10 +184,9 @@ def firmware(world: World) -> Generator[SimpleNamespace]:
     try:
         for name in [name for name in sys.modules if name == "stim" or name.startswith("stim.")]:
             del sys.modules[name]
-        import stim.dose  # pyright: ignore
-        import stim.supervisor  # pyright: ignore
+        import stim.channel  # pyright: ignore
 
-        yield SimpleNamespace(supervisor=stim.supervisor, dose=stim.dose)  # pyright: ignore
+        yield SimpleNamespace(channel=stim.channel)  # pyright: ignore
     finally:
         sys.path.remove(str(FIRMWARE))
         for name, module in before.items():
@@ -204,6 +203,8 @@ class Bench:
         self.board = board or BOARD
         self.world = World(OutputStage(self.board["stimulation"], load), **world)
         self.counter = 0
+        self.boots = 0
+        self.supervisor: Any = None
         self.started_s: float | None = None
         self.boot()
 
@@ -213,10 +214,12 @@ class Bench:
         world.stage.reset(world.now_s)
         world.rmt_ends_s = world.now_s
         with firmware(world) as modules:
-            self.supervisor = modules.supervisor.open_channel(
-                self.board, _Bus(world), world, world.log, SERIAL
+            self.boots += 1
+            self.channel = modules.channel.open_channel(
+                self.board, _Bus(world), world, world.log, SERIAL, self.boots, 1
             )
-        self.counter = self.state().counter if self.supervisor else 0
+        self.supervisor = self.channel.supervisor if self.channel else None
+        self.counter = self.state().counter if self.channel else 0
 
     @property
     def record(self) -> Any:
@@ -235,7 +238,7 @@ class Bench:
 
     def request(self, operation: int, payload: bytes = b"") -> bytes:
         buffer = bytearray(244)
-        end = self.supervisor.handle(operation, payload, buffer, 0)
+        end = self.channel.handle(operation, payload, buffer, 0)
         return bytes(buffer[:end])
 
     def command(self, operation: int, value: int = 0) -> None:

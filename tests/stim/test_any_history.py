@@ -29,7 +29,13 @@ PROGRAMS = [
 ]
 PLAN = {**limits.default_plan(), limits.AVERAGE_CURRENT: 10_000}
 TAGS = (stimulation.tag(SERIAL), stimulation.tag(MEMBER))
-FIT = (False, False, False, True)
+FIT = (0, 0, 0, stimulation.NOT_STOPPED)
+UNFIT = [
+    (1, 0, 0, stimulation.NOT_STOPPED),
+    (0, 1, 0, stimulation.NOT_STOPPED),
+    (0, 0, 1, stimulation.NOT_STOPPED),
+    *[(0, 0, 0, cause) for cause in (stimulation.MOTION, stimulation.FREE_FALL, stimulation.MOVEMENT)],
+]
 
 
 class AnyHistory(RuleBasedStateMachine):
@@ -44,7 +50,6 @@ class AnyHistory(RuleBasedStateMachine):
         self.permitted: list[tuple[float, float]] = []
         self.stops: list[Stop] = []
         self.sent: list[tuple[int, bytes]] = []
-        self.conditions = FIT
 
     @property
     def now_s(self) -> float:
@@ -162,15 +167,11 @@ class AnyHistory(RuleBasedStateMachine):
         self.bench.supervisor.link_lost()
         self.must_end("lost link")
 
-    @rule(which=st.integers(0, 4))
-    def change_conditions(self, which: int) -> None:
-        if which < 4:
-            wrong = list(FIT)
-            wrong[which] = not wrong[which]
-            self.must_end(f"condition {which}")
-            self.bench.supervisor.conditions(*wrong)
-        else:
-            self.bench.supervisor.conditions(*FIT)
+    @rule(conditions=st.sampled_from([FIT, *UNFIT]))
+    def change_conditions(self, conditions: tuple[int, int, int, int]) -> None:
+        if conditions != FIT:
+            self.must_end(f"conditions {conditions}")
+        self.bench.supervisor.conditions(*conditions)
 
     @rule(load=st.sampled_from(LOADS), after_s=st.floats(0, 0.06))
     def move_pads(self, load: Load, after_s: float) -> None:

@@ -65,12 +65,12 @@ class Device:
         return lambda: self.handlers.remove(handler)
 
     async def live(self) -> None:
-        supervisor, buffer = self.bench.supervisor, bytearray(64)
+        supervisor, telemetry, buffer = self.bench.supervisor, self.bench.channel.telemetry, bytearray(64)
         while True:
             self.bench.world.pass_time(max(0.0, asyncio.get_running_loop().time() - self.bench.world.now_s))
             supervisor.tick()
-            while event := supervisor.take_event():
-                end = supervisor.event_into(event, buffer, 0)
+            while event := telemetry.take_event():
+                end = telemetry.event_into(event, buffer, 0)
                 for handler in list(self.handlers):
                     handler(event, bytes(buffer[:end]))
             await asyncio.sleep(TICK_S)
@@ -257,7 +257,7 @@ def test_a_device_with_other_limits_is_refused():
 
 def test_a_board_that_allows_less_is_believed_and_its_limit_named():
     async def scene(device: Device) -> None:
-        device.bench.supervisor._board_limits = {limits.PEAK_CURRENT: 9_000}
+        device.bench.supervisor.board_limits = {limits.PEAK_CURRENT: 9_000}
         with pytest.raises(StimulationRefused, match="the board allows at most 9 mA"):
             await controller(device).run()
 

@@ -13,7 +13,7 @@ from tests.stim.bench import BOARD
 
 STIMULATION = BOARD["stimulation"]
 PULSE, RESET, SUPPLY = 15, 16, 17
-CURRENT_ADC, VOLTAGE_ADC = 2, 3
+CURRENT_ADC, VOLTAGE_ADC, RESIDUAL_ADC, NO_ADC = 2, 3, 9, 10
 
 
 def powered(load: Load = SKIN, current_ma: float = 15.0) -> OutputStage:
@@ -87,7 +87,19 @@ def test_the_senses_hold_current_and_voltage_of_the_last_phase(load: Load, curre
     stage.rmt(PULSE, 0.01, [20, 100, 50, 100], 0)
     assert stage.adc_volts(CURRENT_ADC, 0.1) * 30 == pytest.approx(current_ma, rel=5e-3, abs=0.03)
     assert stage.adc_volts(VOLTAGE_ADC, 0.1) * 50 == pytest.approx(volts, rel=5e-3, abs=0.03)
-    assert stage.adc_volts(9, 0.1) == 0
+    assert stage.adc_volts(NO_ADC, 0.1) == 0
+
+
+def test_the_capacitor_keeps_what_unbalanced_pulses_leave_and_loses_it_soon():
+    stage = powered(SKIN)
+    stage.bridge_stuck = True
+    stage.rmt(PULSE, 0.01, [20, 100, 50, 100], 0)
+    left_uc = 2 * 15e-3 * 100e-6 * 1e6
+    assert (stage.adc_volts(RESIDUAL_ADC, 0.0103) - 1.65) * 20 == pytest.approx(left_uc, rel=0.02)
+    assert (stage.adc_volts(RESIDUAL_ADC, 0.2) - 1.65) * 20 == pytest.approx(0, abs=0.03)
+    balanced = powered(SKIN)
+    balanced.rmt(PULSE, 0.01, [20, 100, 50, 100], 0)
+    assert balanced.adc_volts(RESIDUAL_ADC, 0.0103) == pytest.approx(1.65, abs=0.001)
 
 
 def test_a_train_that_is_stopped_is_cut_where_it_was():

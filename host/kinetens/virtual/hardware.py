@@ -44,8 +44,7 @@ class Hardware:
                 stimulation[name] for name in ("pulse_pin", "polarity_reset_pin", "high_voltage_pin")
             }
             self._stimulation_adcs = {
-                stimulation["current_sense"]["adc"],
-                stimulation["voltage_sense"]["adc"],
+                part["adc"] for name, part in stimulation.items() if name.endswith("_sense")
             }
             self._dac_address = stimulation["dac"]["address"]
         self.release_button()

@@ -7,19 +7,23 @@ the time at which the firmware did it, and works out what current flowed through
     pulse pin falls          the flip-flop turns the bridge; a high level at the reset pin holds it positive
     high-voltage pin turns   the supply is up for high_voltage_hold_ms from then
     converter (MCP4725)      code / 4095 x full scale while the pulse pin is high, as far as the voltage reaches
-    senses                   hold current and voltage of the last phase until the next
+    senses                   hold current and voltage of the last phase until the next; one shows the charge on the
+                             series capacitor, which bleeds away within a tenth of a second
 """
 
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf
+from math import exp, inf
 from typing import Any
 
 FULL_SCALE = 4095
 _WRITE = 0x40
 _WRITE_WITH_EEPROM = 0x60
 _READY = 0x80
+
+BLEED_S = 0.033
+"""Time constant with which the series capacitor loses its charge."""
 
 SENSE_FULL_SCALE_V = 3.3
 SENSE_STEPS = 4096
@@ -114,8 +118,14 @@ class OutputStage:
         self._voltage_adc: int = board_stimulation["voltage_sense"]["adc"]
         self._ampere_per_volt: float = board_stimulation["current_sense"]["ma_per_volt"] / 1000
         self._volt_per_volt: float = board_stimulation["voltage_sense"]["volt_per_volt"]
+        residual = board_stimulation.get("residual_sense")
+        self._residual_adc: int | None = residual["adc"] if residual else None
+        self._residual_zero_v: float = residual["zero_mv"] / 1000 if residual else 0.0
+        self._coulomb_per_volt: float = residual["nc_per_mv"] * 1e-6 if residual else 1.0
         self.record = PulseRecord()
         self.load = load
+        self.bridge_stuck = False
+        """A bridge that no longer turns: every phase flows the same way."""
         self._eeprom_code = eeprom_code
         self._now_s = 0.0
         self._pending: list[_Phase] = []
@@ -216,6 +226,9 @@ class OutputStage:
             volts = self._sensed_a / self._ampere_per_volt
         elif adc == self._voltage_adc:
             volts = self._sensed_v / self._volt_per_volt
+        elif adc == self._residual_adc:
+            residual_c = self._residual_c * exp((self._residual_at_s - self._now_s) / BLEED_S)
+            volts = max(0.0, self._residual_zero_v + residual_c / self._coulomb_per_volt)
         else:
             return 0.0
         step_v = SENSE_FULL_SCALE_V / SENSE_STEPS
@@ -234,6 +247,8 @@ class OutputStage:
         self._polarity = 1
         self._sensed_a = 0.0
         self._sensed_v = 0.0
+        self._residual_c = 0.0
+        self._residual_at_s = self._now_s
 
     def _set_pending(self, phases: list[_Phase]) -> None:
         self._pending = phases
@@ -263,12 +278,18 @@ class OutputStage:
             phase.powered = phase.powered or phase.done_s == phase.start_s
             phase.peak_a = max(phase.peak_a, current_a)
             phase.charge_c += current_a * powered_s
+            self._charge_capacitor(self._polarity * current_a * powered_s, until_s)
             asked_a = self._full_scale_a * self._code / FULL_SCALE
             self._sensed_a = current_a
             self._sensed_v = min(asked_a * self.load.ohm, self._compliance_v) if asked_a else 0.0
         elif until_s > phase.done_s:
             self._sensed_a = self._sensed_v = 0.0
         phase.done_s = until_s
+
+    def _charge_capacitor(self, charge_c: float, time_s: float) -> None:
+        self._residual_c *= exp((self._residual_at_s - time_s) / BLEED_S)
+        self._residual_c += charge_c
+        self._residual_at_s = time_s
 
     def _close(self, phase: _Phase, end_s: float, cut: bool) -> None:
         """A phase ends: it goes on record and its falling edge turns the polarity."""
@@ -282,7 +303,7 @@ class OutputStage:
             cut,
         )
         self._next += 1
-        if not self._reset_level:
+        if not self._reset_level and not self.bridge_stuck:
             self._polarity = -self._polarity
 
     def _end_train(self, time_s: float) -> None:
