@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from kinetens.errors import LinkLost, RequestRefused, RequestTimeout, StimulationRefused
 from kinetens.stim import words
+from kinetens.stim.button import until_button_held
 from kinetens.stim.channel import StimulationChannel
 from kinetens.stim.plan import StimulationPlan
 from kinetens_protocol import ProtocolError, limits, messages, stimulation
@@ -18,7 +19,6 @@ from kinetens_protocol.limits import Bound
 from kinetens_protocol.stimulation import Command, Configure, FaultReport, State
 
 LOOP_S = 0.25
-BUTTON_S = 30.0
 CONTACT_CHECK_S = 2.0
 STOPPED_S = 2.0
 STALE_S = 0.6
@@ -161,24 +161,9 @@ class StimulationController:
 
     async def _arm(self) -> None:
         """Wait for the device's button and a good contact."""
-        give_up_s = _now_s() + BUTTON_S
-        asked = False
-        while not self._stopping:
-            try:
-                await self._command(stimulation.ARM)
-                break
-            except RequestRefused as error:
-                if error.reason != messages.BUTTON_NEEDED:
-                    raise
-            if not asked and self._on_button_needed is not None:
-                self._on_button_needed()
-            asked = True
-            if _now_s() > give_up_s:
-                raise StimulationRefused(
-                    f"nobody held the device's button for half a second within {BUTTON_S:g} s; "
-                    "hold it and try again"
-                )
-            await asyncio.sleep(LOOP_S)
+        await until_button_held(
+            lambda: self._command(stimulation.ARM), self._on_button_needed, lambda: self._stopping
+        )
         state = await self._wait_while(stimulation.CHECKING_CONTACT, CONTACT_CHECK_S)
         if state.state != stimulation.ARMED and not self._stopping:
             reason = words.fault(state.fault) if state.fault else words.cause(state.cause)

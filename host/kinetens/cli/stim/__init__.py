@@ -7,6 +7,8 @@ import rich_click as click
 _COMMANDS = {
     "plan": "Make, check and show plans of stimulation.",
     "run": "Give a plan, with its state on the screen and the space bar to stop.",
+    "log": "Read a device's own log and check that it is whole.",
+    "release": "Release a device from its member.",
 }
 """Name and summary of each command. The command x is `kinetens.cli.stim.x.x`."""
 

@@ -142,10 +142,14 @@ class Stimulation:
 
     def _need_button(self, view: Panel | Lines, holding: set[asyncio.Task[None]]) -> None:
         view.on_button_needed()
-        simulation = self._reach.simulation
-        if simulation is not None:  # a virtual member holds it when asked
-            press_it = simulation.device.hold_button(_BUTTON_HELD_S)
-            holding.add(asyncio.get_running_loop().create_task(press_it))
+        hold_virtual_button(self._reach, holding)
+
+
+def hold_virtual_button(reach: Reach, holding: set[asyncio.Task[None]]) -> None:
+    """Have a virtual member hold the device's button; a real one is asked to."""
+    if reach.simulation is not None:
+        press = reach.simulation.device.hold_button(_BUTTON_HELD_S)
+        holding.add(asyncio.get_running_loop().create_task(press))
 
 
 def _level_ma(level: str, plan: StimulationPlan) -> float:
