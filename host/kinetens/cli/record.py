@@ -83,7 +83,7 @@ def record(
         async with connect(reach.adapter, found) as link:
             with contextlib.ExitStack() as stack:
                 view = stack.enter_context(LiveView(console)) if console.is_terminal else None
-                stimulation = Stimulation(prepared, reach, console, as_json) if prepared else None
+                stimulation = Stimulation(prepared, reach, console) if prepared else None
                 plan = RecordingPlan(
                     folder=out or sessions_dir(),
                     exercise=exercise,

@@ -94,6 +94,19 @@ def _day(written: object) -> object:
     return written
 
 
+def _allowable(key: str) -> str:
+    """A question to which the therapist may allow a yes."""
+    question = questions.BY_KEY.get(key)
+    why = ""
+    if question is None:
+        why = f"'{key}' is no question; it can be {', '.join(questions.BY_KEY)}"
+    elif question.yes_means == questions.REFUSE:
+        why = f"'{key}' cannot be allowed: {question.why}"
+    if why:
+        raise PydanticCustomError("question", "{why}", {"why": why})
+    return key
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -105,19 +118,11 @@ class Head(_Table):
     member: Text
     device: Annotated[str, StringConstraints(strip_whitespace=True, max_length=64)] = ""
     therapist: Annotated[str, StringConstraints(strip_whitespace=True, max_length=80)] = ""
-    therapist_allows: tuple[str, ...] = ()
+    therapist_allows: tuple[Annotated[str, AfterValidator(_allowable)], ...] = ()
     during_exercise: Annotated[bool, Field(strict=True)] = False
 
     @model_validator(mode="after")
-    def _therapist_may(self) -> Self:
-        for key in self.therapist_allows:
-            question = questions.BY_KEY.get(key)
-            if question is None:
-                refuse_relation(
-                    "therapist_allows", f"'{key}' is no question; it can be {', '.join(questions.BY_KEY)}"
-                )
-            elif question.yes_means == questions.REFUSE:
-                refuse_relation("therapist_allows", f"'{key}' cannot be allowed: {question.why}")
+    def _therapist_is_named(self) -> Self:
         if self.therapist_allows and not self.therapist:
             refuse_relation("therapist", "is missing, but therapist_allows says that one allowed something")
         return self

@@ -81,7 +81,7 @@ def starts_after(url: DeviceUrl, plan: StimulationPlan) -> DeviceUrl:
 class Stimulation:
     """A prepared plan on its way to one device: what a session's record needs to know, and the giving itself."""
 
-    def __init__(self, prepared: Prepared, reach: Reach, console: Console, as_json: bool) -> None:
+    def __init__(self, prepared: Prepared, reach: Reach, console: Console, as_json: bool = False) -> None:
         self.giving: Giving | None = None
         self._prepared = prepared
         self._reach = reach
@@ -121,6 +121,8 @@ class Stimulation:
                 self.giving.stop(self._stopped_by)
             await self.giving.run()
             await asyncio.gather(*holding)
+        if not self._as_json:
+            click.echo(f"Stimulation ended: {self.giving.ended}.", err=True)
 
     @property
     def ended(self) -> bool:

@@ -90,7 +90,6 @@ def _result(recorder: Recorder, giving: Giving) -> dict[str, Any]:
 
 def _print(result: dict[str, Any]) -> None:
     last = result["last"]
-    click.echo(f"Ended: {result['ended']}.")
     if last:
         click.echo(
             f"{result['given_s'] / 60:.1f} min and {last['pulses']} pulses given; today "
