@@ -16,6 +16,7 @@ from motion.lsm6dsox import LSM6DSOX
 from motion.sensor import SensorFault, SensorMissing
 from motion.stream import MotionStream
 from stim.channel import open_channel
+from stim.motion_watch import MotionWatch
 from system import config, crash
 from system.clock import Clock
 from system.log import Log
@@ -191,11 +192,19 @@ class Device:
                 self.power.charging,
                 self.power.battery_low,
                 self.temperature_cdeg > _TOO_HOT_CDEG,
-                stimulation.NOT_STOPPED if self.sensor_works else stimulation.MOTION,
+                self._motion_cause(),
             )
             supervisor.tick()
             self._send_stimulation_events()
             await asyncio.sleep_ms(_TICK_MS if supervisor.active else 4 * _TICK_MS)
+
+    def _motion_cause(self):
+        """What the motion data says against stimulation, or that there is none."""
+        if not self.sensor_works:
+            return stimulation.MOTION
+        if not self.stream.watch:
+            self.stream.watch = MotionWatch(self.clock, self.sensor)
+        return self.stream.watch.cause()
 
     async def report(self):
         """Once a second: measure what is slow, send a status, collect garbage if it is time, feed the watchdog."""

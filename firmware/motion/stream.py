@@ -20,7 +20,8 @@ class MotionStream:
     """Drains a started sensor, corrects its samples, runs the filter, fills frames. Raw frames have what the sensor gave.
 
     The filter runs from the sensor's start, streaming or not, so that a stream begins with a settled attitude.
-    orientation, raw: the numbered samples of each kind. lost: samples that the sensor itself lost.
+    orientation, raw: the numbered samples of each kind. lost: samples that the sensor itself lost. watch: is shown every
+    batch as the sensor gave it (`take(batch, count)`), or None.
     """
 
     def __init__(self, sensor, clock, calibration):
@@ -30,6 +31,7 @@ class MotionStream:
         self._outputs = array("i", [0] * (_BATCH_OUTPUTS * ORIENTATION_WORDS))
         self.orientation = NumberedSamples(ORIENTATION)
         self.raw = NumberedSamples(RAW)
+        self.watch = None
         self.streaming = False
         self.with_raw = False
         self.rate_hz = 100
@@ -100,6 +102,8 @@ class MotionStream:
         return us * 1000 // self.timebase.period_ns
 
     def _take(self, count):
+        if self.watch:
+            self.watch.take(self._batch, count)
         if self.streaming and self.with_raw:
             for which in range(count):
                 self._add_raw(which, count - 1 - which)
