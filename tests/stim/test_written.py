@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kinetens.errors import InvalidInput
 from kinetens.stim import explained, places, questions, units
-from kinetens.stim.plan_file import PlanInvalid, load_plan, make_plan, plan_text, record_answers, save_plan
+from kinetens.stim.plan_file import PlanInvalid, load_plan, make_plan, plan_text, text_with_answers
 from kinetens.stim.written import PROGRAMMES, WrittenPlan
 from kinetens_protocol import limits, stimulation
 
@@ -312,19 +312,17 @@ def test_a_plan_is_accepted_or_refused_in_words_and_fits_the_protocol(content: d
 def test_the_plans_to_start_from_are_accepted_and_written_whole(kind: str, tmp_path: Path):
     plan = make_plan(kind=kind, name=kind, member="anna", place="lower back")
     assert refusals(plan, {limits.PEAK_CURRENT: 50_000}) == []
-    save_plan(tmp_path / "plan.toml", plan)
-    assert load_plan(tmp_path / "plan.toml") == plan
+    assert written(plan_text(plan), tmp_path) == plan
 
 
 def test_answers_go_into_the_file_and_all_else_in_it_stays(tmp_path: Path):
     path = tmp_path / "plan.toml"
     path.write_text("# a word of the therapist's\n" + CARRIER, encoding="utf-8")
-    record_answers(path, ALL_NO, TODAY)
-    record_answers(path, {**ALL_NO, "metal": "yes"}, TODAY)
-    text = path.read_text(encoding="utf-8")
+    path.write_text(text_with_answers(path, ALL_NO, TODAY), encoding="utf-8")
+    text = text_with_answers(path, {**ALL_NO, "metal": "yes"}, TODAY)
     assert "# a word of the therapist's" in text
     assert CARRIER.strip() in text
-    given_answers = load_plan(path).answers
+    given_answers = written(text, tmp_path).answers
     assert given_answers is not None
     assert given_answers.by_key == {**ALL_NO, "metal": "yes"}
 

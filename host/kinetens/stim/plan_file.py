@@ -11,7 +11,6 @@ from pydantic import BaseModel, ValidationError
 from tomlkit.items import Table
 
 from kinetens.errors import InvalidInput
-from kinetens.session.output import whole_file
 from kinetens.stim import questions, units
 from kinetens.stim.written import PROGRAMMES, WrittenPlan
 from kinetens.toml_file import TomlInvalid, problems, read_toml
@@ -92,12 +91,6 @@ def make_plan(
         raise InvalidInput(problems(error, "", "a stimulation plan", PROGRAMMES)[0]) from error
 
 
-def save_plan(path: Path, plan: WrittenPlan, force: bool = False) -> None:
-    """Write a plan's file. Raises OutputNotWritable."""
-    with whole_file(path, force) as part:
-        part.write_text(plan_text(plan), encoding="utf-8")
-
-
 def plan_text(plan: WrittenPlan) -> str:
     """A plan as TOML with a comment above each table; reading it gives the plan back."""
     document = tomlkit.document()
@@ -108,17 +101,13 @@ def plan_text(plan: WrittenPlan) -> str:
     return tomlkit.dumps(document)
 
 
-def record_answers(path: Path, answers: Mapping[str, str], today: date) -> None:
-    """Put a member's answers into a plan's file and leave all else in it as it is.
-
-    Raises PlanInvalid, OutputNotWritable.
-    """
+def text_with_answers(path: Path, answers: Mapping[str, str], today: date) -> str:
+    """A plan's file with a member's answers in it and all else as it is. Raises PlanInvalid."""
     load_plan(path)
     document = tomlkit.parse(path.read_text(encoding="utf-8-sig"))
     document.pop("answers", None)
     document.add("answers", _table({"answered_on": today, **answers}, _COMMENTS["answers"]))
-    with whole_file(path, force=True) as part:
-        part.write_text(tomlkit.dumps(document), encoding="utf-8")
+    return tomlkit.dumps(document)
 
 
 def plain(plan: WrittenPlan) -> dict[str, dict[str, Any]]:

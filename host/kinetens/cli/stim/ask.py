@@ -1,8 +1,14 @@
-"""Asking the questions that come before stimulation."""
+"""Asking the questions that come before stimulation, and keeping the answers."""
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
 
 import rich_click as click
 
 from kinetens.errors import StimulationRefused
+from kinetens.session.output import whole_file
+from kinetens.stim.plan_file import text_with_answers
 from kinetens.stim.questions import QUESTIONS
 
 
@@ -24,3 +30,10 @@ def ask_questions() -> dict[str, str]:
             ) from error
         answers[question.key] = "yes" if said else "no"
     return answers
+
+
+def keep_answers(path: Path, answers: Mapping[str, str], today: date) -> None:
+    """Put a member's answers into a plan's file. Raises PlanInvalid, OutputNotWritable."""
+    text = text_with_answers(path, answers, today)
+    with whole_file(path, force=True) as part:
+        part.write_text(text, encoding="utf-8")

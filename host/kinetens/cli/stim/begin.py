@@ -11,7 +11,7 @@ import rich_click as click
 from rich.console import Console
 
 from kinetens.cli.connection import Reach
-from kinetens.cli.stim.ask import ask_questions
+from kinetens.cli.stim.ask import ask_questions, keep_answers
 from kinetens.cli.stim.panel import LESS, MORE, Lines, Panel
 from kinetens.device.link import Link
 from kinetens.device.url import DeviceUrl
@@ -21,7 +21,7 @@ from kinetens.stim import questions, units
 from kinetens.stim.document import plan_document
 from kinetens.stim.giving import Giving, Watcher, board_of, require_bound
 from kinetens.stim.plan import StimulationPlan
-from kinetens.stim.plan_file import load_plan, record_answers
+from kinetens.stim.plan_file import load_plan
 from kinetens.stim.written import WrittenPlan
 
 _BUTTON_HELD_S = 0.7
@@ -59,7 +59,7 @@ def prepare(
             answers = dict.fromkeys(questions.BY_KEY, "no")
         else:
             answers = ask_questions()
-            record_answers(path, answers, today)
+            keep_answers(path, answers, today)
         written = written.answered(answers, today)
     verdict = written.verdict(today)
     if verdict.forbids:

@@ -8,14 +8,15 @@ import rich_click as click
 
 from kinetens.cli.common import force_option, json_option, print_facts, print_json, print_table, printable
 from kinetens.cli.connection import Reach, run_with
-from kinetens.cli.stim.ask import ask_questions
+from kinetens.cli.stim.ask import ask_questions, keep_answers
 from kinetens.device.url import DeviceUrl
 from kinetens.errors import InvalidInput, StimulationRefused
+from kinetens.session.output import whole_file
 from kinetens.stim import places
 from kinetens.stim.boards import board_limits
 from kinetens.stim.described import pulse_picture
 from kinetens.stim.document import plan_document
-from kinetens.stim.plan_file import PlanInvalid, load_plan, make_plan, plain, record_answers, save_plan
+from kinetens.stim.plan_file import PlanInvalid, load_plan, make_plan, plain, plan_text
 from kinetens.stim.written import PROGRAMMES, WrittenPlan
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -76,7 +77,8 @@ def new(
         session=session,
     )
     _require_accepted(made, None, file)
-    save_plan(file, made, force)
+    with whole_file(file, force) as part:
+        part.write_text(plan_text(made), encoding="utf-8")
     if as_json:
         print_json({"file": file, **_document(made, None)})
     else:
@@ -138,7 +140,7 @@ def answer(file: Path, as_json: bool) -> None:
     """
     written = load_plan(file)
     answers = ask_questions()
-    record_answers(file, answers, date.today())
+    keep_answers(file, answers, date.today())
     verdict = written.answered(answers, date.today()).verdict(date.today())
     if as_json:
         print_json({"file": file, "answers": answers, "forbidden": list(verdict.forbids)})
