@@ -18,8 +18,8 @@ class SessionHeader:
     clock showed then, the same clock that gives `received_us` and all other host times of the session.
     `device` is the device's Info, `calibration` what it corrected its sensor by (the protocol's Calibration, zeros where
     there was none; empty when that is not known), `stream` the request that started it (empty for a session without
-    movement), `limits` the effective stimulation limits, `stimulation` the plan that was given with its arithmetic and the
-    member's answers (kinetens.stim.document), each as plain JSON values.
+    movement), `limits` the effective stimulation limits, `stimulation` the plan that was given with its arithmetic and
+    the member's answers (kinetens.stim.document), each as plain JSON values.
     """
 
     session_uuid: str
