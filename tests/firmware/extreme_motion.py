@@ -172,6 +172,7 @@ class SamplePath:
         sensor.gyro_udps_per_count, sensor.accel_ug_per_count = motion.gyro_udps, motion.accel_ug
         clock = self.modules["system.clock"].Clock()
         stream = self.modules["motion.stream"].MotionStream(sensor, clock, motion.calibration)
+        stream.watcher = self.modules["stim.motion_watch"].MotionWatch(clock, sensor)
         stream.start(motion.output_hz, True, 200, 247)
 
         def poll(samples: int) -> None:
