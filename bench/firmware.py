@@ -17,7 +17,7 @@ _HERE = Path(__file__).parent
 SAMPLE_RATE_HZ = 416
 POLL_SAMPLES = 17
 MINUTES = 10.0
-_KERNEL_SAMPLES = 20_000
+_PART_SAMPLES = 20_000
 _PEER_SAMPLES = 500
 
 
@@ -39,14 +39,17 @@ class Cost:
 
 def measure(minutes: float) -> list[Cost]:
     """Run everything. Raises RigError when the rig cannot be built."""
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        samples = movement(round(minutes * 60 * SAMPLE_RATE_HZ), seed=1)
-        return [
-            _measure("path", "FIFO to notification, in polls of 17", samples, POLL_SAMPLES, folder),
-            _measure("kernels", "unpack, filter, frame: one at a time", samples[:_KERNEL_SAMPLES], 1, folder),
-            _measure("madgwick", "Madgwick in floats, filter alone", samples[:_PEER_SAMPLES], 1, folder),
-        ]
+    whole = movement(round(minutes * 60 * SAMPLE_RATE_HZ), seed=1)
+    part = whole[:_PART_SAMPLES]
+    peers = whole[:_PEER_SAMPLES]
+    return [
+        cost_of("FIFO to notification, in polls of 17", whole, POLL_SAMPLES, "path.py", "path"),
+        cost_of("the same, sensor calibrated", part, POLL_SAMPLES, "path.py", "calibrated"),
+        cost_of("the same, with raw samples", part, POLL_SAMPLES, "path.py", "raw"),
+        cost_of("unpack, correct, filter, frame: one at a time", part, 1, "one_at_a_time.py"),
+        cost_of("Madgwick in floats, filter alone", peers, 1, "peers.py", "madgwick"),
+        cost_of("micropython-fusion in floats, filter alone", peers, 1, "peers.py", "hinch"),
+    ]
 
 
 def movement(count: int, seed: int) -> NDArray[np.int16]:
@@ -62,14 +65,19 @@ def movement(count: int, seed: int) -> NDArray[np.int16]:
     return np.round(counts).astype("<i2")
 
 
-def _measure(what: str, name: str, samples: NDArray[np.int16], divide: int, folder: Path) -> Cost:
-    (folder / "samples.bin").write_bytes(samples.tobytes())
-    (folder / "madgwick_float.py").write_bytes((_HERE / "peers" / "madgwick_float.py").read_bytes())
-    script = folder / "firmware_on_device.py"
-    script.write_bytes((_HERE / script.name).read_bytes())
-    answer = run("rv32", script, what, "samples.bin", "costs.bin", folder=folder).lines()[-1]
-    allocated, count = (int(word) for word in answer.split())
-    costs = np.fromfile(folder / "costs.bin", "<i4")
+def cost_of(name: str, samples: NDArray[np.int16], divide: int, script: str, *arguments: str) -> Cost:
+    """Run one of the scripts in `on_device` over samples; it measures so many at once.
+
+    Raises RigError when the rig cannot be built, or the script fails.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        (folder / "samples.bin").write_bytes(samples.tobytes())
+        for source in (*(_HERE / "on_device").glob("*.py"), *(_HERE / "peers").glob("*.py")):
+            (folder / source.name).write_bytes(source.read_bytes())
+        result = run("rv32", folder / script, *arguments, "samples.bin", "costs.bin", folder=folder)
+        allocated, count = (int(word) for word in result.lines()[-1].split())
+        costs = np.fromfile(folder / "costs.bin", "<i4")
     whole = costs[: len(samples) // divide] / divide  # the last poll may be short
     return Cost(
         name=name,

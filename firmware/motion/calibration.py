@@ -15,7 +15,7 @@ OFFSET = const(0)  # 6, whole counts, gyroscope and accelerometer
 FRACTION = const(6)  # 6, ... and the rest of the offsets, Q18, not negative
 MATRIX = const(12)  # 9, the accelerometer's matrix less one, row by row, Q18
 LEFT = const(21)  # 6, what rounding left of the sample before, Q18
-SIGN = const(27)  # makes words of ptr32 signed where they have 64 bits, as in motion.orientation_kernels
+SIGN = const(27)  # makes words of ptr32 signed where they have 64 bits, as in motion.strapdown
 CORRECTION_SIZE = const(28)
 
 _ONE = const(1 << 18)

@@ -8,6 +8,7 @@ import struct
 import time
 from array import array
 
+import micropython
 from micropython import const
 
 from motion.sensor import SelfTestFailed, SensorFault, SensorMissing, SensorWrongIdentity
@@ -87,6 +88,8 @@ class LSM6DSOX:
 
     sample_rate_mhz: data rate in mHz, corrected by the chip's own measure of its clock (steps of 0.15 %).
     gyro_udps_per_count, accel_ug_per_count: weight of one count in 1e-6 °/s and in 1e-6 g.
+    lost_samples: samples that the sensor made since `start()` and nobody will see; those that a drain adds lie before its
+    first sample, if its buffer has room for 9 samples or more.
     overruns: drains that found the FIFO overrun. bus_errors: transfers that failed, the repeated ones too.
     state: see motion.tagged_fifo; state[NEWEST_TICKS] is the sensor time of the newest sample, in ticks of
     nominally 25 µs, 32 bits unsigned.
@@ -97,6 +100,9 @@ class LSM6DSOX:
 
     def __init__(self, i2c, address=0x6A):
         self._i2c = i2c
+        # Methods bound once: looking one up costs as much as four attributes.
+        self._transfer = i2c.readfrom_mem_into
+        self._fetch = self._read
         self._address = address
         self._one = bytearray(1)
         self._two = bytearray(2)
@@ -107,19 +113,12 @@ class LSM6DSOX:
             whole[SAMPLE_BYTES : SAMPLE_BYTES + WORD_BYTES * words] for words in range(_BURST_WORDS + 1)
         )
         self.state = array("I", [0] * STATE_CELLS)
+        self.lost_samples = 0
         self.overruns = 0
         self.bus_errors = 0
         self.sample_rate_mhz = 0
         self.gyro_udps_per_count = 70_000
         self.accel_ug_per_count = 488
-
-    @property
-    def lost_samples(self):
-        """Samples that the sensor made since `start()` and nobody will see.
-
-        Those that a drain adds lie before its first sample, if its buffer has room for 9 samples or more.
-        """
-        return self.state[LOST]
 
     @property
     def newest_ticks(self):
@@ -163,12 +162,13 @@ class LSM6DSOX:
         self._write(_INT1_CTRL, _INT1_FIFO_TH)
         self._write(_CTRL10_C, _TIMESTAMP_EN)
         self._write(_TIMESTAMP2, _TIMESTAMP_RESET)
-        self.overruns = 0
+        self.lost_samples = self.overruns = 0
         for cell in range(len(self.state)):
             self.state[cell] = 0
         self.state[PERIOD_TICKS] = _TICKS_PER_BASE_PERIOD * divider
         self._write(_FIFO_CTRL4, _CONTINUOUS_TIMESTAMP_8)
 
+    @micropython.native
     def drain(self, buffer):
         """Move samples from the FIFO to `buffer`, oldest first; return how many.
 
@@ -176,17 +176,21 @@ class LSM6DSOX:
         fit stays in the FIFO for the next call.
         """
         state = self.state
+        level = self._two
         state[WRITTEN] = 0
-        self._read(_FIFO_STATUS1, self._two)
-        status2 = self._two[1]
+        self._fetch(_FIFO_STATUS1, level)
+        status2 = level[1]
         if status2 & _FIFO_OVR_LATCHED:
             self.overruns += 1
-        words = min(self._two[0] | (status2 & 3) << 8, len(buffer) // SAMPLE_BYTES * 2)
+        words = level[0] | (status2 & 3) << 8
+        if words * (SAMPLE_BYTES // 2) > len(buffer):
+            words = len(buffer) // SAMPLE_BYTES * 2
         while words > 0:
-            burst = min(words, _BURST_WORDS)
-            self._read(_FIFO_DATA_OUT_TAG, self._bursts[burst])
+            burst = words if words < _BURST_WORDS else _BURST_WORDS
+            self._fetch(_FIFO_DATA_OUT_TAG, self._bursts[burst])
             unpack(self._raw, burst, buffer, state)
             words -= burst
+        self.lost_samples = state[LOST]
         return state[WRITTEN]
 
     def temperature_cdeg(self):
@@ -267,14 +271,15 @@ class LSM6DSOX:
         self._read(register, self._one)
         return self._one[0]
 
+    @micropython.native
     def _read(self, register, into):
         """Read from `register` on; a transfer that fails is tried once more."""
         try:
-            self._i2c.readfrom_mem_into(self._address, register, into)
+            self._transfer(self._address, register, into)
         except OSError:
             self.bus_errors += 1
             try:
-                self._i2c.readfrom_mem_into(self._address, register, into)
+                self._transfer(self._address, register, into)
             except OSError as error:
                 self._fail(register, error)
 

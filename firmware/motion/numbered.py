@@ -1,9 +1,10 @@
 """The samples of one kind in a stream: numbered, stamped with the device's time, put into frames for the radio."""
 
+import micropython
+
 from kinetens_protocol.motion import DROPPED_BEFORE, samples_per_frame
-from motion import frames
+from motion.frames import INDEX, SESSION, stamp, stream_words
 from motion.outbox import Outbox
-from system.clock import add_us, copy
 
 _LONGEST_FRAME_BYTES = 244
 
@@ -16,56 +17,66 @@ class NumberedSamples:
 
     def __init__(self, kind):
         self._kind = kind
-        self._words = frames.stream_words()
-        # A view of the time words, so that viper code writes them in place.
-        self._time = memoryview(self._words)[frames.TIME_LOW : frames.TIME_HIGH + 1]
+        self._words = stream_words()
         self.outbox = Outbox(kind, _LONGEST_FRAME_BYTES)
         self.frame = self.outbox.frame
         self.produced = self.dropped = 0
 
     def start(self, session_id, mtu, in_time):
         """Count from 0. in_time: samples that become due in the latency asked for; a notification may take fewer."""
-        self._words[frames.SESSION] = session_id
-        self._words[frames.INDEX] = 0
+        self._words[SESSION] = session_id
+        self._words[INDEX] = 0
         self._flags = 0
         self._enough = max(1, min(samples_per_frame(self._kind, mtu), in_time))
         self.produced = self.dropped = 0
         self.outbox.clear()
         self.frame.count = 0
 
+    @micropython.native
     def begin(self, newest, age_us, period_ns):
         """Begin a frame whose first sample is age_us older than `newest` (two words)."""
-        copy(self._time, newest)
-        add_us(self._time, -age_us)
-        self._words[frames.PERIOD_NS] = period_ns
-        self.frame.begin(self._flags, self._words)
+        words = self._words
+        stamp(words, newest, age_us, period_ns)
+        self.frame.begin(self._flags, words)
 
-    def add(self, samples, which):
-        """Number a sample. A frame is finished when it has enough; while the radio is congested, when it is full."""
+    @micropython.native
+    def add(self, samples, first, stop):
+        """Number samples from `first` to before `stop`, as many as the frame takes; returns the first that it does not.
+
+        A frame is finished when it has enough; while the radio is congested, when it is full.
+        """
         frame = self.frame
-        full = frame.add(samples, which)
-        self.produced += 1
-        if full or (frame.count >= self._enough and not self.outbox.congested):
+        count = stop - first
+        room = (frame.capacity if self.outbox.congested else self._enough) - frame.count
+        if count >= room:
+            count = room if room > 0 else 1
+        frame.add(samples, first, count)
+        self.produced += count
+        if count >= room:
             self.finish()
+        return first + count
 
+    @micropython.native
     def finish(self):
         """Give the frame that is being filled to the outbox; if that has no room its samples are dropped."""
         count = self.frame.count
         if not count:
             return
-        self._words[frames.INDEX] = self.produced
-        if self.outbox.finish():
+        self._words[INDEX] = self.produced
+        frame = self.outbox.finish()
+        if frame:
+            self.frame = frame
             self._flags = 0
         else:
             self.dropped += count
             self._flags = DROPPED_BEFORE
-        self.frame = self.outbox.frame
-        self.frame.count = 0
+            frame = self.frame
+        frame.count = 0
 
     def skip(self, count):
         """So many samples do not exist: frames end here, and the indexes show the gap."""
         self.finish()
         self.produced += count
         self.dropped += count
-        self._words[frames.INDEX] = self.produced
+        self._words[INDEX] = self.produced
         self._flags |= DROPPED_BEFORE

@@ -1,18 +1,22 @@
 """Orientation from gyroscope and accelerometer: VQF (Laidig and Seel 2023) in 32-bit integers.
 
 The gyroscope is integrated at the sensor's full rate. Accelerations, turned into the almost-inertial frame sample by
-sample, are averaged over windows of about 1/13 s; low-pass, inclination correction, rest detection and bias
+sample, are averaged over windows of about 1/9 s; low-pass, inclination correction, rest detection and bias
 estimation run once a window, which keeps the precision of their 32-bit words and costs little.
 
 Source: D. Laidig, T. Seel, "VQF: Highly accurate IMU orientation estimation with bias estimation and magnetic
 disturbance rejection", Information Fusion 91 (2023), and its implementation vqf 2.1.
 """
 
-import sys
 from array import array
 
-from motion import orientation_kernels as k
-from motion.orientation_kernels import advance
+import micropython
+
+from motion import bias, strapdown
+from motion.bias import end_update, learn_offset, measure, near_offset, take_measurement, turn_bias
+from motion.inclination import level
+from motion.low_pass import LowPass, step
+from motion.strapdown import close_window, judge_rest, restore_norm, run, set_bias
 
 # VQF's parameters by the paper's names, in thousandths: ms, 0.001 degrees a second, mm/s². Integers here and in what
 # is made of them, since floats are single on a device and double on a PC: both must filter alike to the last bit.
@@ -37,11 +41,10 @@ DOUBT_MRAD = 400
 DOUBT_RATE_MRAD_S = 300
 LOST_RATE = 8192
 DOUBT_MIN_MS = 150
-CLIPPED = 2  # REST = 1, CLIPPED: the flags of an output
-WINDOW_RATE_HZ = 13
+REST = 1  # in the flags of an output
+_FIRST_WITH_ACCELERATION = 3  # of the stages of a window's end
+WINDOW_RATE_HZ = 9  # at least 8: sums of 62 samples at 500 Hz are all that motion.strapdown's words hold
 ONE = 1 << 30
-REST_PRECISION = 15  # Q of the Kalman gain, at rest below 0.8 and in motion below 0.022
-MOTION_PRECISION = 20
 GRAVITY_UM_S2 = 9_806_650
 PI = 3_141_592_653_589_793  # in PARTS, as the next
 ROOT_2 = 1_414_213_562_373_095
@@ -49,13 +52,15 @@ PARTS = 10**15
 
 
 class Orientation:
-    """The filter. Everything is allocated here; update, run and gap allocate nothing.
+    """The filter. Everything is allocated here; run and gap allocate nothing.
+
+    run(samples, count, out, max_out): takes samples, gives outputs; see `_runner`.
 
     sample_rate_mhz: true rate of the samples, 25 to 500 Hz.
     gyro_udps_per_count, accel_ug_per_count: the sensor's scales.
     output_rate_mhz: rate of run's outputs, up to 262 Hz; by default one for each sample.
     Raises ValueError if a sensor at full scale turns more than 0.8 rad of half angle in a sample, or if its counts are so
-    fine that TILT_RATE would not stay below 2**30, which the kernels rely on (2900 udps at 25 Hz, 1500 at 416 Hz).
+    fine that TILT_RATE would not stay below 2**30, which the kernels rely on (1400 udps at 25 Hz, 1000 at 416 Hz).
     """
 
     def __init__(self, sample_rate_mhz, gyro_udps_per_count, accel_ug_per_count, output_rate_mhz=None):
@@ -64,31 +69,17 @@ class Orientation:
         # Windows in a millisecond, and counts in a radian a second, as ratios.
         windows, ms = sample_rate_mhz, 10**6 * length
         counts, rad_s = 180 * 10**6 * PARTS, gyro_udps_per_count * PI
-        self._stages = (
-            self._end_window,
-            self._filter_rest,
-            self._detect_rest,
-            self._filter_acceleration,
-            self._turn_bias,
-            self._filter_rotation,
-            self._measure,
-            self._take_measurement,
-            self._end_update,
-        )
-        self._stages_at_once = -(-len(self._stages) // self._length)
-        self._last_stage_left = self._length - (len(self._stages) - 1) // self._stages_at_once
-        self._correction = array("i", bytearray(4 * k.CHANNEL * k.CORRECTION_CHANNELS))
-        self._rest = array("i", bytearray(4 * k.CHANNEL * k.REST_CHANNELS))
-        self._correction_windows = max(1, _round(p["tauAcc"] * windows, ms))
-        self._correction_gain = _butterworth(p["tauAcc"], windows, ms)
-        self._rest_windows = max(1, _round(p["restFilterTau"] * windows, ms))
-        self._rest_gain = _butterworth(p["restFilterTau"], windows, ms)
-        self._rest_min = _round(p["restMinT"] * windows, ms)
+        self._correction = array("i", bytearray(4 * 4))  # almost-inertial frame to earth, z up
+        self._tilt = array("i", bytearray(4 * 2))  # what the last window's correction turned
+        self._mean = LowPass(array("i", bytearray(4 * 6)), *_time_constant(p["restFilterTau"], windows, ms))
+        slow = _time_constant(p["tauAcc"], windows, ms)
+        self._up = LowPass(array("i", bytearray(4 * 3)), *slow)
+        self._rows = LowPass(array("i", bytearray(4 * 8)), *slow)
         self._doubt_turn = DOUBT_MRAD * counts * sample_rate_mhz // (rad_s * 10**6)
         self._doubt_rate = DOUBT_RATE_MRAD_S * counts // (rad_s * 1000)
         self._doubt_windows = max(1, DOUBT_MIN_MS * windows // ms)
 
-        s = self._s = array("i", bytearray(4 * k.STATE_SIZE))
+        t = self._turn = array("i", bytearray(4 * strapdown.SIZE))
         # Half the angle that one count turns in one sample, Q30 and as many more bits as fit two words of 15.
         turn, parts = 1000 * rad_s << 29, counts * sample_rate_mhz
         shift = 0
@@ -100,97 +91,98 @@ class Orientation:
         while turn < 16384 * parts:
             turn *= 2
             shift += 1
-        s[k.SIGN] = -(1 << 31) if sys.maxsize > 1 << 31 else 0
-        s[k.OUTPUT_TIME] = sample_rate_mhz
+        t[strapdown.OUTPUT_TIME] = sample_rate_mhz
         self.set_output_rate(output_rate_mhz or sample_rate_mhz)
-        s[k.TURN_HIGH] = turn // parts
-        s[k.TURN_LOW] = turn % parts * 32768 // parts
-        s[k.TURN_SHIFT] = shift
-        s[k.BIAS_CLIP] = _round(p["biasClip"] * 1000 * 65536, gyro_udps_per_count)
-        s[k.FIRST_CLIP] = _round(FIRST_REST_CLIP_MDPS * 1000 * 65536, gyro_udps_per_count)
-        s[k.STILL_GYR] = _round((p["restThGyr"] * 1000 * 16) ** 2, gyro_udps_per_count**2)
-        s[k.STILL_ACC] = _round((p["restThAcc"] * 10**9 * 16) ** 2, (GRAVITY_UM_S2 * accel_ug_per_count) ** 2)
-        s[k.TILT_RATE] = tilt_rate
+        t[strapdown.TURN_HIGH] = turn // parts
+        t[strapdown.TURN_LOW] = turn % parts * 32768 // parts
+        t[strapdown.TURN_SHIFT] = shift
+        t[strapdown.STILL_GYR] = _round((p["restThGyr"] * 1000 * 16) ** 2, gyro_udps_per_count**2)
+        t[strapdown.STILL_ACC] = _round(
+            (p["restThAcc"] * 10**9 * 16) ** 2, (GRAVITY_UM_S2 * accel_ug_per_count) ** 2
+        )
+        t[strapdown.REST_WINDOWS] = _round(p["restMinT"] * windows, ms)
+
+        b = self._bias = array("i", bytearray(4 * bias.SIZE))
+        b[bias.CLIP] = _round(p["biasClip"] * 1000 * 65536, gyro_udps_per_count)
+        b[bias.FIRST_CLIP] = _round(FIRST_REST_CLIP_MDPS * 1000 * 65536, gyro_udps_per_count)
+        b[bias.TILT_RATE] = tilt_rate
         # Variances in (0.01 deg/s)**2, as VQF has them; they grow by growth / forgetting in a window.
         growth, forgetting = 100 * ms, p["biasForgettingTime"] * windows
-        motion = p["biasSigmaMotion"] ** 2
-        rest = p["biasSigmaRest"] ** 2
-        s[k.P_INIT] = _round(p["biasSigmaInit"] ** 2 * 262144, 100)
-        s[k.P_GROWTH] = _round(growth * 262144, forgetting)
-        self._motion_noise = _round(4 * motion * (motion * forgetting + 100 * growth), 10000 * growth)
-        self._rest_noise = _round(4 * rest * (rest * forgetting + 100 * growth), 10000 * growth)
+        b[bias.P_INIT] = _round(p["biasSigmaInit"] ** 2 * 262144, 100)
+        b[bias.P_GROWTH] = _round(growth * 262144, forgetting)
+        for place, sigma in ((bias.MOTION_NOISE, "biasSigmaMotion"), (bias.REST_NOISE, "biasSigmaRest")):
+            variance = p[sigma] ** 2
+            b[place] = _round(4 * variance * (variance * forgetting + 100 * growth), 10000 * growth)
+
+        self._stages = self._window_stages()
+        self.run = self._runner()
+        t[strapdown.STAGES] = len(self._stages)
+        t[strapdown.FIRST_WITH_ACCELERATION] = _FIRST_WITH_ACCELERATION
+        self._at_once = -(-(len(self._stages) - 1) // length)
+        t[strapdown.LEFT_AFTER_LAST] = length - (len(self._stages) - 2) // self._at_once
         self.reset()
 
     def reset(self):
         """Forget everything but the rates and scales."""
-        s = self._s
-        for i in range(k.SETTINGS):
-            s[i] = 0
-        s[k.GYR] = s[k.ACC] = ONE
-        for i in range(3):
-            s[k.P + 4 * i] = s[k.P_INIT]
-        self.at_rest = False
-        self._started = False
-        self._offset_known = False
-        self._has_acceleration = False
-        self._moved = True
-        self._still_windows = 0
-        self._average = 0
-        self._correction_count = self._rest_count = 0
-        self._stage = 0
-        self._left = 1
-        s[k.WAIT] = s[k.SAMPLE_TIME]
+        t, b = self._turn, self._bias
+        for i in range(strapdown.SETTINGS):
+            t[i] = 0
+        for i in range(bias.SETTINGS):
+            b[i] = 0
+        for bank in (self._mean, self._up, self._rows):
+            bank.restart()
+        for quaternion in (t, self._correction):
+            quaternion[0] = ONE
+            for i in range(1, 4):
+                quaternion[i] = 0
+        for i in (0, 2, 5):
+            b[bias.P + i] = b[bias.P_INIT]
+        t[strapdown.LEFT] = t[strapdown.STAGES_AT_ONCE] = t[strapdown.WINDOW_SAMPLES] = 1
+        t[strapdown.WAIT] = t[strapdown.SAMPLE_TIME]
 
     def set_output_rate(self, output_rate_mhz):
         """Give outputs at another rate from the next sample on, with the attitude that is known."""
-        self._s[k.SAMPLE_TIME] = self._s[k.WAIT] = output_rate_mhz
+        self._turn[strapdown.SAMPLE_TIME] = self._turn[strapdown.WAIT] = output_rate_mhz
 
     @property
     def bias(self):
         """Gyroscope bias: int32 x 3, 2**-16 count."""
-        return self._s[k.BIAS : k.BIAS + 3]
+        return self._bias[bias.BIAS : bias.BIAS + 3]
 
-    def update(self, samples, count):
-        """Run the filter over all samples: count x 6 int16, gyroscope and accelerometer in counts."""
-        self.run(samples, count, self._s, 0, 0)
+    @property
+    def at_rest(self):
+        return bool(self._turn[strapdown.FLAGS] & REST)
 
-    def run(self, samples, count, out, out_offset, max_out):
-        """Run the filter over all samples and write the outputs that fall into their time. Returns how many.
+    @property
+    def since_output(self):
+        """Time from the last output to the newest sample's end, in a unit of which a sample lasts output_rate_mhz."""
+        return self._turn[strapdown.OUTPUT_TIME] - self._turn[strapdown.WAIT]
 
-        out: int32 array; each output is w, x, y, z (Q30, sensor to earth, z up) and flags (1: rest, 2: clipped).
-        max_out: outputs beyond are dropped; room for 1 + count * output rate / sample rate drops none.
+    def _runner(self):
+        """The method `run`, which finds all it needs without looking up attributes."""
+        turn, correction, stages = self._turn, self._correction, self._stages
 
-        Outputs are uniform in the sensor's time: one inside a sample's time turns by that part of the sample.
-        """
-        s = self._s
-        left = self._left
-        s[k.OUT_AT] = out_offset
-        s[k.ROOM] = max_out
-        i = 0
-        while i < count:
-            stop = i + left
-            if stop > count:
-                stop = count
-            advance(s, samples, i, stop, out)
-            left -= stop - i
-            i = stop
-            if not left:
-                left = self._next_stage()
-        self._left = left
-        return max_out - s[k.ROOM]
+        @micropython.native
+        def runner(samples, count, out, max_out):
+            """Run the filter over all samples and write the outputs that fall into their time. Returns how many.
+
+            samples: count x 6 int16, gyroscope and accelerometer in counts.
+            out: int32 array; each output is w, x, y, z (Q30, sensor to earth, z up) and flags (1: rest, 2: clipped).
+            max_out: outputs beyond are dropped; room for 1 + count * output rate / sample rate drops none.
+
+            Outputs are uniform in the sensor's time: one inside a sample's time turns by that part of the sample.
+            """
+            return run(turn, samples, count, out, max_out, correction, stages)
+
+        return runner
 
     def gap(self, missing_samples):
         """Samples are missing: keep the attitude, and let accelerations count for more the further it may have turned."""
         rate = self._doubt_rate
         for i in range(3):
-            rate = max(rate, abs((self._rest[k.CHANNEL * i] >> 13) - (self._s[k.BIAS + i] >> 16)))
+            rate = max(rate, abs((self._mean.inputs[i] >> 13) - (self._bias[bias.BIAS + i] >> 16)))
         self._doubt(rate * missing_samples)
-        self._still_windows = 0
-        self._set_rest(False)
-
-    def _set_rest(self, at_rest):
-        self.at_rest = at_rest
-        self._s[k.FLAGS] = self._s[k.FLAGS] & CLIPPED | at_rest
+        strapdown.end_rest(self._turn)
 
     def _doubt(self, turn):
         """The attitude misses a turn of about `turn` counts of the gyroscope times samples.
@@ -199,135 +191,98 @@ class Orientation:
         worth: the square of how precise one window's acceleration is (DOUBT_RAD) to the turn, and at least a few.
         """
         ratio = min(self._doubt_turn // max(turn, 1), 1000)
-        self._correction_count = min(self._correction_count, max(self._doubt_windows, ratio * ratio))
+        windows = max(self._doubt_windows, ratio * ratio)
+        self._up.trust(windows)
+        self._rows.trust(windows)
 
-    def _next_stage(self):
-        """What a window's end brings is done in stages, each after one of the next samples, to spread its cost.
-
-        Returns after how many samples the next stage comes.
-        """
-        if not self._started:
-            self._started = self._start()
-            return self._length if self._started else 1
-        stage = self._stage
-        for _ in range(self._stages_at_once):
-            self._stages[stage]()
-            stage += 1
-            if stage == len(self._stages):
-                self._stage = 0
-                return self._last_stage_left
-        self._stage = stage
-        return 1
-
-    def _start(self):
+    def _begin(self):
         """The first acceleration gives the first inclination, and what rest is compared with."""
-        s = self._s
-        if not k.end_window(s, self._correction, self._rest, 1) & 2:
-            return False
-        for bank in (self._correction, self._rest):
-            for i in range(0, len(bank), k.CHANNEL):
-                bank[i + k.OUTPUT] = bank[i + k.INPUT]
-                bank[i + k.SLOPE] = 0
-        k.near_offset(s, self._rest, 0)
-        for _ in range(24):
-            k.level(s, self._correction)
-            k.restore_norm(s, k.ACC)
-        return True
-
-    def _end_window(self):
-        s = self._s
-        if s[k.LOST]:
-            self._doubt(s[k.LOST] * LOST_RATE)
-        result = k.end_window(s, self._correction, self._rest, self._length)
-        self._moved = result & 1
-        self._has_acceleration = result & 2
-        k.restore_norm(s, k.GYR)
-
-    def _filter_rest(self):
-        count = self._rest_count + 1
-        average = count
-        if count > self._rest_windows:
-            average = 0
-            count -= 1
-        self._rest_count = count
-        k.low_pass(self._s, self._rest, 0, k.REST_CHANNELS, self._rest_gain, average)
-
-    def _detect_rest(self):
-        near = k.near_offset(self._s, self._rest, self._offset_known)
-        if self._moved or not near:
-            self._still_windows = 0
-            self._set_rest(False)
+        t = self._turn
+        close_window(t, self._mean.inputs, self._up.inputs)
+        if not t[strapdown.HAD_ACCELERATION]:
+            t[strapdown.STAGE] = 0
             return
-        self._still_windows = min(self._still_windows + 1, self._rest_min)
-        self._set_rest(self._still_windows == self._rest_min)
-        if self.at_rest and not self._offset_known:
-            self._offset_known = True
-            if near == 2:
-                k.take_offset(self._s, self._rest)
-                self._correction_count = 0  # what was filtered until now turned with the offset
+        t[strapdown.LEFT] = t[strapdown.WINDOW_SAMPLES] = self._length
+        t[strapdown.STAGES_AT_ONCE] = self._at_once
+        for bank in (self._mean, self._up, self._rows):
+            bank.settle()
+        judge_rest(t, self._mean.outputs, 0)
+        for _ in range(24):
+            level(self._correction, self._up.outputs, self._tilt)
+            restore_norm(self._correction)
 
-    def _filter_acceleration(self):
-        if self._has_acceleration:
-            count = self._correction_count + 1
-            self._average = count
-            if count > self._correction_windows:
-                self._average = 0
-                count -= 1
-            self._correction_count = count
-            k.low_pass(self._s, self._correction, 0, k.ROW_CHANNEL, self._correction_gain, self._average)
-            k.level(self._s, self._correction)
-            k.restore_norm(self._s, k.ACC)
+    def _window_stages(self):
+        """What a window's end brings, a stage after each of the next samples, to spread its cost.
 
-    def _turn_bias(self):
-        if self._has_acceleration:
-            k.turn_bias(self._s, self._correction)
+        The first begins the filter; those from _FIRST_WITH_ACCELERATION on need an acceleration. They are closures, for
+        looking up an attribute costs as much as a filter's step on one channel.
+        """
+        t, b, correction, tilt = self._turn, self._bias, self._correction, self._tilt
+        mean, mean_inputs, mean_outputs = self._mean.bank, self._mean.inputs, self._mean.outputs
+        up, up_inputs, up_outputs = self._up.bank, self._up.inputs, self._up.outputs
+        rows, rows_inputs, rows_outputs = self._rows.bank, self._rows.inputs, self._rows.outputs
 
-    def _filter_rotation(self):
-        if self._has_acceleration:
-            k.low_pass(
-                self._s,
-                self._correction,
-                k.ROW_CHANNEL,
-                k.CORRECTION_CHANNELS,
-                self._correction_gain,
-                self._average,
-            )
+        @micropython.native
+        def take_window():
+            lost = close_window(t, mean_inputs, up_inputs)
+            if lost:
+                self._doubt(lost * LOST_RATE)
+            step(mean, mean_inputs, mean_outputs)
 
-    def _measure(self):
-        if self._has_acceleration:
-            k.begin_update(self._s)
-            if self.at_rest:
-                k.measure_at_rest(self._s, self._rest)
-            else:
-                k.measure_in_motion(self._s, self._correction)
+        @micropython.native
+        def detect_rest():
+            restore_norm(t)
+            near = near_offset(b, mean_outputs)
+            if learn_offset(b, mean_outputs, judge_rest(t, mean_outputs, near), near):
+                self._up.restart()  # what was filtered until now turned with the offset
+                self._rows.restart()
 
-    def _take_measurement(self):
-        if self._has_acceleration:
-            if self.at_rest:
-                k.take_measurement(self._s, 0, self._rest_noise, REST_PRECISION)
-                k.take_measurement(self._s, 1, self._rest_noise, REST_PRECISION)
-            else:
-                k.take_measurement(self._s, 0, self._motion_noise, MOTION_PRECISION)
+        @micropython.native
+        def correct_inclination():
+            step(up, up_inputs, up_outputs)
+            level(correction, up_outputs, tilt)
+            restore_norm(correction)
 
-    def _end_update(self):
-        if self._has_acceleration:
-            if self.at_rest:
-                k.take_measurement(self._s, 2, self._rest_noise, REST_PRECISION)
-            else:
-                k.take_measurement(self._s, 1, self._motion_noise, MOTION_PRECISION)
-            k.end_update(self._s)
+        @micropython.native
+        def filter_rotation():
+            turn_bias(b, correction, t, rows_inputs)
+            step(rows, rows_inputs, rows_outputs)
+
+        @micropython.native
+        def learn_bias():
+            measure(b, tilt, rows_outputs, mean_outputs)
+            take_measurement(b, 0)
+            take_measurement(b, 1)
+
+        @micropython.native
+        def update_bias():
+            take_measurement(b, 2)
+            end_update(b)
+            set_bias(t, b)
+
+        return (
+            self._begin,
+            take_window,
+            detect_rest,
+            correct_inclination,
+            filter_rotation,
+            learn_bias,
+            update_bias,
+        )
 
 
 def _round(numerator, denominator):
     return (2 * numerator + denominator) // (2 * denominator)
 
 
-def _butterworth(tau_ms, windows, ms):
-    """The gain of kernels.low_pass for VQF's second-order low-pass with this time constant: 2 sin(period / tau / root 2).
+def _time_constant(tau_ms, windows, ms):
+    """How many windows motion.low_pass averages before it filters with this time constant, and its gain then.
+
+    windows / ms: windows in a millisecond. The gain is 2 sin(period / tau / root 2).
 
     The sine's series to the fifth power errs by less than 1e-10 where the window is a tenth of the time constant.
     """
     x = ms * PARTS * PARTS // (windows * ROOT_2 * tau_ms)  # in PARTS
     square = x * x // PARTS
     sine = x - x * square // (6 * PARTS) + x * square // PARTS * square // (120 * PARTS)
-    return _round(2 * sine * 65536, PARTS)
+    return max(1, _round(tau_ms * windows, ms)), _round(2 * sine * 65536, PARTS)

@@ -3,6 +3,8 @@
 import os
 from array import array
 
+import micropython
+
 from kinetens_protocol.motion import ORIENTATION, RAW
 from motion.calibration import correct, correction
 from motion.frames import ORIENTATION_WORDS
@@ -28,20 +30,26 @@ class MotionStream:
 
     def __init__(self, sensor, clock, calibration):
         self._sensor = sensor
-        self._clock = clock
+        # Methods bound once: looking one up costs as much as four attributes.
+        self._drain = sensor.drain
+        self._update_clock = clock.update
+        self._take_batch = self._take
         self._batch = bytearray(_BATCH_SAMPLES * _SAMPLE_BYTES)
         self._outputs = array("i", [0] * (_BATCH_OUTPUTS * ORIENTATION_WORDS))
         self.orientation = NumberedSamples(ORIENTATION)
+        self._number = self.orientation.add
         self.raw = NumberedSamples(RAW)
         self.watcher = None
         self.streaming = False
         self.with_raw = False
         self.rate_hz = 100
+        self._sensor_mhz = sensor.sample_rate_mhz
         self.session_id = 0
         self.lost = 0
         self.seen = 0
         self._watched = nothing_seen()
-        self.timebase = Timebase(self._clock, sensor.sample_rate_mhz)
+        self.timebase = Timebase(clock, sensor.sample_rate_mhz)
+        self._advance = self.timebase.advance
         self._lost_before = 0
         self._last = None
         self.calibrate(calibration)
@@ -65,11 +73,12 @@ class MotionStream:
         """Begin a new stream with a random identifier; samples count from 0."""
         if rate_hz != self.rate_hz:
             self.rate_hz = rate_hz
-            self._filter.set_output_rate(rate_hz * 1000)
-            self._begin_outputs()
+            self._filter.set_output_rate(self.rate_hz * 1000)
+            self._skipped = 0
+        self._period_ns = 0  # of the samples, that _output_ns was made from
         self.session_id = int.from_bytes(os.urandom(4), "little")
         self.orientation.start(self.session_id, mtu, latency_ms * rate_hz // 1000)
-        self.raw.start(self.session_id, mtu, latency_ms * self._sensor.sample_rate_mhz // 1000000)
+        self.raw.start(self.session_id, mtu, latency_ms * self._sensor_mhz // 1000000)
         self.lost = 0
         self.with_raw = with_raw
         self.streaming = True
@@ -81,22 +90,24 @@ class MotionStream:
             self.raw.finish()
         self.streaming = False
 
+    @micropython.native
     def poll(self):
         """Fetch what the sensor has and turn it into frames. Raises the sensor's errors."""
         while True:
-            self._clock.update()  # before the transfer, which takes longer than a sample
-            count = self._sensor.drain(self._batch)
+            self._update_clock()  # before the transfer, which takes longer than a sample
+            count = self._drain(self._batch)
             if not count:
                 return
             lost = self._sensor.lost_samples - self._lost_before
             emptied = count < _LAST_BATCH_SAMPLES
-            self.timebase.advance(count + lost, emptied)
-            self._lost_before += lost
+            self._advance(count + lost, emptied)
+            if lost:
+                self._lost_before += lost
             if self._last is not None:
                 lost = self._outage_samples() - count
             if lost > 0:
                 self._skip(lost)
-            self._take(count)
+            self._take_batch(count)
             if emptied:
                 return
 
@@ -107,42 +118,60 @@ class MotionStream:
         us = (now[0] | now[1] << 32) - (before[0] | before[1] << 32)
         return (us * 1000 + self._last_period_ns // 2) // self._last_period_ns
 
+    @micropython.native
     def _take(self, count):
-        self.seen |= look(self._batch, count, self._watched)
+        batch = self._batch
+        seen = look(batch, count, self._watched)
+        if seen:
+            self.seen |= seen
         if self.watcher:
-            self.watcher.take(self._batch, count)
-        if self.streaming and self.with_raw:
-            for which in range(count):
-                self._add_raw(which, count - 1 - which)
+            self.watcher.take(batch, count)
+        streaming = self.streaming
+        if streaming and self.with_raw:
+            self._add_raw(count)
         if self._correction:
-            correct(self._batch, count, self._correction)
-        outputs = self._filter.run(self._batch, count, self._outputs, 0, _BATCH_OUTPUTS)
-        self._lag += count * self.rate_hz * 1000
-        if not self.streaming:
-            self._lag -= outputs * self._sensor.sample_rate_mhz
-            return
-        for which in range(outputs):
-            self._lag -= self._sensor.sample_rate_mhz
-            self._add(which)
+            correct(batch, count, self._correction)
+        outputs = self._run(batch, count, self._outputs, _BATCH_OUTPUTS)
+        if streaming:
+            numbered = self.orientation
+            which = 0
+            while which < outputs:
+                if not numbered.frame.count:
+                    self._begin_frame(outputs - 1 - which)
+                which = self._number(self._outputs, which, outputs)
 
-    def _add(self, which):
-        if not self.orientation.frame.count:
-            # The output lies _lag before the newest sample, in parts of a sample period of 1 / (1000 rate_hz).
-            period_ns = self.timebase.period_ns
-            age_us = self._lag // self.rate_hz * (period_ns // 1000) // 1000
-            self.orientation.begin(self.timebase.newest, age_us, self._output_period_ns(period_ns))
-        self.orientation.add(self._outputs, which)
+    @micropython.native
+    def _begin_frame(self, before_last):
+        """Begin a frame with an output so many before the last one.
 
-    def _add_raw(self, which, before_newest):
-        if not self.raw.frame.count:
-            period_ns = self.timebase.period_ns
-            self.raw.begin(self.timebase.newest, before_newest * (period_ns // 100) // 10, period_ns)
-        self.raw.add(self._batch, which)
+        An output comes half a sample period after its sample: a rate is taken to hold until halfway to the next one.
+        """
+        rate_hz = self.rate_hz
+        # How long before the newest sample it lies, in parts of a sample period of 1 / (1000 rate_hz).
+        lag = self._filter.since_output - rate_hz * 500 + before_last * self._sensor_mhz
+        period_ns = self.timebase.period_ns
+        age_us = lag // rate_hz * (period_ns // 1000) // 1000
+        if period_ns != self._period_ns:
+            self._period_ns = period_ns
+            self._output_ns = self._output_period_ns(period_ns)
+        self.orientation.begin(self.timebase.newest, age_us, self._output_ns)
 
+    @micropython.native
+    def _add_raw(self, count):
+        numbered = self.raw
+        which = 0
+        while which < count:
+            if not numbered.frame.count:
+                period_ns = self.timebase.period_ns
+                age_us = (count - 1 - which) * (period_ns // 100) // 10
+                numbered.begin(self.timebase.newest, age_us, period_ns)
+            which = numbered.add(self._batch, which, count)
+
+    @micropython.native
     def _output_period_ns(self, period_ns):
         """Sample period times samples an output, in parts that stay below 2**30."""
-        whole = self._sensor.sample_rate_mhz // self.rate_hz  # thousandths of a sample
-        rest = self._sensor.sample_rate_mhz % self.rate_hz
+        whole = self._sensor_mhz // self.rate_hz  # thousandths of a sample
+        rest = self._sensor_mhz % self.rate_hz
         return (
             whole * (period_ns // 1000)
             + whole * (period_ns % 1000) // 1000
@@ -157,10 +186,9 @@ class MotionStream:
         """
         self.lost += lost
         self._filter.gap(lost)
-        rate_mhz = self._sensor.sample_rate_mhz
         self._skipped += lost * self.rate_hz * 1000
-        outputs = (self._skipped + rate_mhz // 2) // rate_mhz
-        self._skipped -= outputs * rate_mhz
+        outputs = (self._skipped + self._sensor_mhz // 2) // self._sensor_mhz
+        self._skipped -= outputs * self._sensor_mhz
         if not self.streaming:
             return
         self.orientation.skip(outputs)
@@ -175,13 +203,7 @@ class MotionStream:
             sensor.accel_ug_per_count,
             self.rate_hz * 1000,
         )
-        self._begin_outputs()
-
-    def _begin_outputs(self):
-        """The next output comes with the next sample, half a sample period after it: a rate is taken to hold until
-        halfway to the next one.
-        """
-        self._lag = self._sensor.sample_rate_mhz - self.rate_hz * 1500
+        self._run = self._filter.run
         self._skipped = 0
 
     @property

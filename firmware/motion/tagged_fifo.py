@@ -32,7 +32,8 @@ def unpack(raw: ptr8, words: int, out: ptr8, state: ptr32):
     """Turn FIFO words into whole samples of six int16.
 
     raw: 12 bytes in which a sample is put together, then `words` FIFO words of 7 bytes.
-    out: receives samples from state[WRITTEN] on; the caller has made sure of the room.
+    out: receives samples from state[WRITTEN] on; the caller has made sure of the room. Both aligned to 4, as a
+    bytearray is.
 
     Words of one time slot share TAG_CNT, which counts slots modulo 4, so a slot's sensor time follows from
     the one before it; each timestamp corrects it and shows losses that the count cannot. A FIFO in
@@ -42,8 +43,13 @@ def unpack(raw: ptr8, words: int, out: ptr8, state: ptr32):
 
     Times are modulo 2**32 on the device and wider on a PC: only differences are used, cut to 30 bits.
     """
+    half_sample = ptr16(raw)
+    sample = ptr32(raw)
+    target = ptr32(out)
     period = state[PERIOD_TICKS]
     half = period >> 1
+    twice = period << 1
+    newest = state[NEWEST_TICKS]
     ticks = state[_SLOT_TICKS]
     tag = state[_SLOT_TAG]
     halves = state[_HALVES]
@@ -68,48 +74,45 @@ def unpack(raw: ptr8, words: int, out: ptr8, state: ptr32):
                 at = end
         at += WORD_BYTES
 
-    write = state[WRITTEN] * SAMPLE_BYTES
+    write = state[WRITTEN] * (SAMPLE_BYTES // 4)
     at = SAMPLE_BYTES
     while at < end:
-        kind = raw[at] >> 3
-        if kind != 0:
-            count = (raw[at] >> 1) & 3
+        kind = raw[at]
+        count = (kind >> 1) & 3
+        kind >>= 3
+        if kind:
             if count != tag:
                 ticks += ((count - tag) & 3) * period
                 tag = count
                 halves = 0
-            if kind == _TIMESTAMP:
-                stamp = raw[at + 1] | raw[at + 2] << 8 | raw[at + 3] << 16 | raw[at + 4] << 24
-                if not seen & 1:
-                    state[NEWEST_TICKS] = state[NEWEST_TICKS] + stamp - ticks
-                    seen |= 1
-                ticks = stamp
-            elif kind <= _ACCEL:
-                place = (kind - _GYRO) * 6
-                byte = 1
-                while byte < WORD_BYTES:
-                    raw[place] = raw[at + byte]
-                    place += 1
-                    byte += 1
+            if kind <= _ACCEL:
+                place = kind * 3 - 3
+                half_sample[place] = raw[at + 1] | raw[at + 2] << 8
+                half_sample[place + 1] = raw[at + 3] | raw[at + 4] << 8
+                half_sample[place + 2] = raw[at + 5] | raw[at + 6] << 8
                 halves |= kind
                 if halves == _GYRO | _ACCEL:
                     halves = 0
-                    byte = 0
-                    while byte < SAMPLE_BYTES:
-                        out[write + byte] = raw[byte]
-                        byte += 1
-                    write += SAMPLE_BYTES
-                    if seen & 2:
-                        late = (ticks - state[NEWEST_TICKS] + half) & 0x3FFFFFFF
-                        if late < 0x20000000:
-                            steps = late // period
-                            if steps > 1:
-                                state[LOST] = state[LOST] + steps - 1
+                    target[write] = sample[0]
+                    target[write + 1] = sample[1]
+                    target[write + 2] = sample[2]
+                    write += SAMPLE_BYTES // 4
+                    if ticks - newest != period and seen & 2:
+                        late = (ticks - newest + half) & 0x3FFFFFFF
+                        if late >= twice and late < 0x20000000:
+                            state[LOST] = state[LOST] + late // period - 1
                     seen |= 2
-                    state[NEWEST_TICKS] = ticks
+                    newest = ticks
+            elif kind == _TIMESTAMP:
+                stamp = raw[at + 1] | raw[at + 2] << 8 | raw[at + 3] << 16 | raw[at + 4] << 24
+                if not seen & 1:
+                    newest = newest + stamp - ticks
+                    seen |= 1
+                ticks = stamp
         at += WORD_BYTES
 
-    state[WRITTEN] = write // SAMPLE_BYTES
+    state[WRITTEN] = write // (SAMPLE_BYTES // 4)
+    state[NEWEST_TICKS] = newest
     state[_SLOT_TICKS] = ticks
     state[_SLOT_TAG] = tag
     state[_HALVES] = halves

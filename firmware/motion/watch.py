@@ -53,8 +53,10 @@ def look(samples: ptr32, count: int, state: ptr32) -> int:
     at = 0
     while at < end:
         a = samples[at]
-        large |= a ^ a << 1
-        at += 1
+        b = samples[at + 1]
+        c = samples[at + 2]
+        large |= (a ^ a << 1) | (b ^ b << 1) | (c ^ c << 1)
+        at += 3
     if (large | large >> 16) & 32768:
         at = 0
         while at < 2 * end:

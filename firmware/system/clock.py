@@ -32,12 +32,14 @@ class Clock:
 
     def __init__(self):
         self.words = array("I", [0, 0])
+        self._ticks_us, self._ticks_diff = time.ticks_us, time.ticks_diff
         self._ticks = time.ticks_us()
 
+    @micropython.native
     def update(self):
         """Take the ticks that have passed; allocates nothing."""
-        ticks = time.ticks_us()
-        add_us(self.words, time.ticks_diff(ticks, self._ticks))
+        ticks = self._ticks_us()
+        add_us(self.words, self._ticks_diff(ticks, self._ticks))
         self._ticks = ticks
 
     def now_us(self):

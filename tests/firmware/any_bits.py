@@ -37,17 +37,26 @@ def _clock(path: SamplePath, source: random.Random) -> None:
     clock.add_us(words, us)
     clock.difference_us(words, other)
     clock.copy(other, words)
+    us = source.randint(-(1 << 29), 1 << 29)
+    path.modules["motion.frames"].stamp(_words(5, source), words, us, source.randint(1, 40_000_000))
+    loop = array("i", [source.randint(2_000_000, 40_000_000), source.randrange(1000), 50_000, 0])
+    path.modules["motion.timebase"].follow(words, other, loop, source.randrange(300), 1)
 
 
 def _frames(path: SamplePath, source: random.Random) -> None:
     frames = path.modules["motion.frames"]
-    for samples, add in ((_words(5, source), frames.add_orientation), (_words(3, source), frames.add_raw)):
+    alike = array("I", [source.choice((1 << 31, _word(source)))] * 5)
+    for samples, add in (
+        (_words(5, source), frames.add_orientations),
+        (alike, frames.add_orientations),
+        (_words(3, source), frames.add_raw),
+    ):
         frame = bytearray(24 + 3 * 12)
         frames.begin(
             frame, source.randrange(256), source.randrange(256), source.randrange(256), _words(5, source)
         )
         for _ in range(3):
-            add(frame, samples, 0)
+            add(frame, samples, 0, 1)
 
 
 def _fifo(path: SamplePath, source: random.Random) -> None:

@@ -23,7 +23,8 @@ class Pointer:
     mask = 0xFF
 
     def __init__(self, buffer: Any) -> None:
-        whole = memoryview(buffer).cast("B")
+        words = buffer._words if isinstance(buffer, Pointer) else buffer
+        whole = memoryview(words).cast("B")
         width = memoryview(bytes(8)).cast(self.code).itemsize
         self._words = whole[: len(whole) // width * width].cast(self.code)
 
@@ -48,8 +49,12 @@ class ptr32(Pointer):  # noqa: N801
     mask = 0xFFFF_FFFF
 
 
+POINTERS: dict[str, type[Pointer]] = {"ptr8": ptr8, "ptr16": ptr16, "ptr32": ptr32}
+
+
 def viper(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn the arguments that are annotated as pointers into pointers."""
+    """Turn the arguments that are annotated as pointers into pointers, and let the function cast by their names."""
+    function.__globals__.update(POINTERS)
     wraps = [
         kind if isinstance(kind, type) and issubclass(kind, Pointer) else None
         for name, kind in function.__annotations__.items()
@@ -75,7 +80,7 @@ def load_firmware_module(name: str, **replacements: Any) -> ModuleType:
 @contextmanager
 def micropython_in_reach(stub: Any):
     """The firmware's folder on the path and MicroPython's names defined; all gone again afterwards."""
-    names = {"ptr8": ptr8, "ptr16": ptr16, "ptr32": ptr32, "uint": int}
+    names = {**POINTERS, "uint": int}
     modules = dict(sys.modules)
     sys.modules["micropython"] = stub
     sys.path.insert(0, str(FIRMWARE))

@@ -201,7 +201,7 @@ class SamplePath:
         rows: list[NDArray[np.int32]] = []
         for at in range(0, len(counts), 16):
             block = counts[at : at + 16]
-            count = filter.run(bytearray(block.tobytes()), len(block), out, 0, room)
+            count = filter.run(bytearray(block.tobytes()), len(block), out, room)
             rows.append(np.array(out, dtype="<i4").reshape(-1, 5)[:count])
         return np.vstack(rows)
 

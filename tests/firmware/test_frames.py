@@ -19,7 +19,7 @@ GOLDEN = CHECKOUT / "protocol" / "golden" / "motion.jsonl"
 Q30 = 1 << 30
 WORD32 = 0xFFFF_FFFF
 
-# A line in, a line out: the frame in hexadecimal, the number of samples, whether it was full.
+# A line in, a line out: the frame in hexadecimal, the number of samples.
 ENCODE = """
 import json, sys
 from array import array
@@ -34,11 +34,11 @@ for line in sys.stdin:
     for i in range(frames.STREAM_WORDS):
         stream[i] = words[i]
     frame.begin(255, stream)
-    frame.add(flat, len(samples) - 1)
+    frame.add(flat, len(samples) - 1, 1)
     frame.begin(flags, stream)
-    for which in range(len(samples)):
-        full = frame.add(flat, which)
-    print(frame.view().hex(), frame.count, int(full))
+    frame.add(flat, 0, 1)
+    frame.add(flat, 1, len(samples) - 1)
+    print(frame.view().hex(), frame.count)
 """
 
 ALLOCATES = """
@@ -58,9 +58,8 @@ raw = frames.FrameBuffer(RAW, 0, 244)
 
 def fill(frame, samples):
     frame.begin(1, stream)
-    which = 0
-    while not frame.add(samples, which):
-        which = 1 - which
+    while frame.count < frame.capacity - 1:
+        frame.add(samples, 0, 2)
     frame.view()
 
 
@@ -181,19 +180,16 @@ def test_raw_counts_are_copied():
 
 
 @pytest.mark.parametrize(("kind", "capacity"), [(motion.ORIENTATION, 27), (motion.RAW, 18)])
-def test_a_frame_says_when_it_is_full(kind: int, capacity: int):
+def test_a_frame_takes_what_a_notification_holds(kind: int, capacity: int):
     sample = [[0] * (5 if kind == motion.ORIENTATION else 6)]
-    lines = micropython(ENCODE, [[kind, 0, 0, [0] * 5, sample * n, 244] for n in (1, capacity - 1, capacity)])
-    assert [tuple(map(int, line.split()[1:])) for line in lines] == [(1, 0), (capacity - 1, 0), (capacity, 1)]
+    lines = micropython(ENCODE, [[kind, 0, 0, [0] * 5, sample * capacity, 244]])
+    assert [int(line.split()[1]) for line in lines] == [capacity]
 
 
 def test_a_full_frame_takes_no_more():
-    script = ENCODE.replace("full = frame.add(flat, which)", "frame.add(flat, which)").replace(
-        "int(full)", "0"
-    )
     too_many = [motion.RAW, 0, 0, [0] * 5, [[0] * 6] * 19, 244]
     with pytest.raises(AssertionError, match="IndexError: frame is full"):
-        micropython(script, [too_many])
+        micropython(ENCODE, [too_many])
 
 
 def test_a_notification_too_small_for_a_sample_is_refused():
@@ -239,9 +235,11 @@ class Words:
 def test_words_of_32_bits_give_the_same():
     """Also for what no filter gives: the encoder's sums may overflow, its result may not depend on it."""
     source = (CHECKOUT / "firmware" / "motion" / "frames.py").read_text(encoding="utf-8")
-    source = source.replace("import micropython\n", "")
-    kernels: dict[str, Any] = {"ptr16": list, "ptr32": list}
-    kernels["micropython"] = SimpleNamespace(viper=lambda function: function)
+    source = source.replace("import micropython\n", "").replace("from micropython import const\n", "")
+    kernels: dict[str, Any] = {"ptr16": list, "ptr32": list, "const": int}
+    kernels["micropython"] = SimpleNamespace(
+        viper=lambda function: function, native=lambda function: function
+    )
     exec(source, kernels)  # the code alone, so that it takes Words for pointers
 
     generator = random.Random(5)
@@ -255,7 +253,7 @@ def test_words_of_32_bits_give_the_same():
     for sample, frame in zip(samples, encode(requests), strict=True):
         words = Words([0] * 8)
         kernels["begin"](words, motion.ORIENTATION, 255, 255, [WORD32] * 5)
-        kernels["add_orientation"](words, Words(sample), 0)
+        kernels["add_orientations"](words, Words(sample), 0, 1)
         assert words.bytes() == frame, sample
 
 

@@ -107,12 +107,12 @@ for i in range(17):
     block[12 * i + 11] = 8
 out = array("i", bytearray(4 * 5 * 40))
 for _ in range(300):
-    o.run(block, 17, out, 0, 40)
+    o.run(block, 17, out, 40)
 gc.collect()
 gc.disable()
 before = gc.mem_alloc()
 for _ in range(5000):
-    o.run(block, 17, out, 0, 40)
+    o.run(block, 17, out, 40)
 print(json.dumps(gc.mem_alloc() - before))
 """
     )

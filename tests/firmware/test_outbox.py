@@ -31,7 +31,7 @@ class Frames:
         frame.count = 3
         frame._buffer[4:8] = self._number.to_bytes(4, "little")
         self._number += 1
-        return self.outbox.finish()
+        return self.outbox.finish() is not None
 
     def notify(self, view: memoryview) -> bool:
         if self.room == 0:

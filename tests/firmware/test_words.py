@@ -119,7 +119,7 @@ def test_a_sensor_whose_counts_are_too_fine_for_32_bits_is_refused(path: SampleP
     filter(25_477, 3_815, 61)
     filter(416_687, 1_907, 61)
     with pytest.raises(ValueError, match="counts are too fine"):
-        filter(25_477, 1_907, 61)  # a turn in one window times its rate would be 2637645843
+        filter(25_477, 953, 61)
 
 
 def test_an_overflow_planted_in_any_function_is_noticed(tmp_path: Path):
@@ -128,7 +128,7 @@ def test_an_overflow_planted_in_any_function_is_noticed(tmp_path: Path):
     for room, site, _, _ in searched(rounds=0, seed=1, motions=motions).path.words.tightest():
         if site.function not in {it.function for it in planted} and in_source(site):
             planted[site] = int(room) + 3
-    assert {"advance", "level", "low_pass"} <= {site.function for site in planted}
+    assert {"advance", "level", "step"} <= {site.function for site in planted}
     folder = tmp_path / "firmware"
     shutil.copytree(FIRMWARE, folder)
     plant(planted, folder)

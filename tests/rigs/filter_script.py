@@ -28,6 +28,6 @@ with open(sys.argv[5], "rb") as source, open(sys.argv[6], "wb") as results:
         if at in gaps:
             orientation.gap(gaps[at])
         at += size // 12
-        count = orientation.run(samples, size // 12, outputs, 0, room)
+        count = orientation.run(samples, size // 12, outputs, room)
         results.write(memoryview(outputs)[: 5 * count])
     results.write(orientation.bias)

@@ -32,8 +32,7 @@ with open("quaternions.bin", "rb") as source, open("{rig}.bin", "wb") as target:
     while source.readinto(block):
         frame = frames.FrameBuffer(ORIENTATION, 1, 244)
         frame.begin(3, stream)
-        for which in range(25):
-            frame.add(block, which)
+        frame.add(block, 0, 25)
         target.write(frame.view())
 """
 

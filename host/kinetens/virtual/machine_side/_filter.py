@@ -22,7 +22,7 @@ room = 2 + BLOCK * output_mhz // sample_mhz
 out = array("i", bytearray(4 * 5 * room))
 with open(sys.argv[6], "rb") as samples, open(sys.argv[7], "wb") as results:
     while size := samples.readinto(block):
-        outputs = orientation.run(block, size // 12, out, 0, room)
+        outputs = orientation.run(block, size // 12, out, room)
         for i in range(outputs):
             results.write(out[5 * i : 5 * i + 5])
             results.write(orientation.bias)
