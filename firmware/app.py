@@ -186,7 +186,7 @@ class Device:
             self._alive |= 2
             self.power.update()  # a charger that is plugged in must not wait for the next status
             if supervisor.active:
-                self._measure_temperature()
+                self.sensing.measure_temperature()
             supervisor.conditions(
                 self.power.charging,
                 self.power.battery_low,
