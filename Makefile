@@ -31,8 +31,9 @@ check: $(VENV)/installed-test ## Run the slower checks (they build and install t
 rigs: $(VENV)/installed-test ## Build MicroPython with a device's words and for an emulated board; installs compilers as root
 	@$(BIN)/python -m rigs build all --install
 
-bench: $(VENV)/installed-test ## Measure what a motion sample costs on the emulated board
+bench: $(VENV)/installed-test ## Measure what a motion sample costs, and the orientation filter beside others on recordings
 	@$(BIN)/python -m bench firmware
+	@$(BIN)/python -m bench orientation
 
 format: $(VENV)/installed-dev ## Format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix .

@@ -1,9 +1,10 @@
 """What all tests share."""
 
-import os
 from pathlib import Path
 
 import pytest
+
+from kinetens.errors import InvalidInput
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -17,7 +18,9 @@ def checkout() -> Path:
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """Recordings with ground truth: KINETENS_DATA, or `../shared/data` beside the checkout."""
-    folder = Path(os.environ.get("KINETENS_DATA") or CHECKOUT.parent / "shared" / "data")
-    if not folder.is_dir():
-        pytest.skip(f"no recordings in {folder}; set KINETENS_DATA to the folder that holds them")
-    return folder
+    from bench.recorded import data_folder
+
+    try:
+        return data_folder()
+    except InvalidInput as none:
+        pytest.skip(str(none))

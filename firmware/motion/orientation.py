@@ -54,7 +54,8 @@ class Orientation:
     sample_rate_mhz: true rate of the samples, 25 to 500 Hz.
     gyro_udps_per_count, accel_ug_per_count: the sensor's scales.
     output_rate_mhz: rate of run's outputs, up to 262 Hz; by default one for each sample.
-    Raises ValueError if a sensor at full scale turns more than 0.8 rad of half angle in a sample.
+    Raises ValueError if a sensor at full scale turns more than 0.8 rad of half angle in a sample, or if its counts are so
+    fine that TILT_RATE would not stay below 2**30, which the kernels rely on (2900 udps at 25 Hz, 1500 at 416 Hz).
     """
 
     def __init__(self, sample_rate_mhz, gyro_udps_per_count, accel_ug_per_count, output_rate_mhz=None):
@@ -93,6 +94,9 @@ class Orientation:
         shift = 0
         if turn >= 26500 * parts:
             raise ValueError("the sensor can turn too far in a sample: raise its rate or lower its range")
+        tilt_rate = _round(2000 * windows * counts * 1024, ms * rad_s)
+        if tilt_rate >= ONE:
+            raise ValueError("the sensor's counts are too fine: widen its gyroscope's range")
         while turn < 16384 * parts:
             turn *= 2
             shift += 1
@@ -106,7 +110,7 @@ class Orientation:
         s[k.FIRST_CLIP] = _round(FIRST_REST_CLIP_MDPS * 1000 * 65536, gyro_udps_per_count)
         s[k.STILL_GYR] = _round((p["restThGyr"] * 1000 * 16) ** 2, gyro_udps_per_count**2)
         s[k.STILL_ACC] = _round((p["restThAcc"] * 10**9 * 16) ** 2, (GRAVITY_UM_S2 * accel_ug_per_count) ** 2)
-        s[k.TILT_RATE] = _round(2000 * windows * counts * 1024, ms * rad_s)
+        s[k.TILT_RATE] = tilt_rate
         # Variances in (0.01 deg/s)**2, as VQF has them; they grow by growth / forgetting in a window.
         growth, forgetting = 100 * ms, p["biasForgettingTime"] * windows
         motion = p["biasSigmaMotion"] ** 2

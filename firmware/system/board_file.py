@@ -97,6 +97,12 @@ _STIMULATION_ENTRIES = (
     ("stimulation.ceiling_ma", _Number()),
     ("stimulation.protections", _ListOf(PROTECTIONS)),
 )
+_RESIDUAL_ENTRIES = (
+    ("stimulation.residual_sense.adc", _PIN),
+    ("stimulation.residual_sense.zero_mv", _Whole(1, 3_300)),
+    ("stimulation.residual_sense.nc_per_mv", _Whole(1, 1_000)),
+)
+"""Of a board that has the protection of this name."""
 
 
 def load():
@@ -116,8 +122,18 @@ def check(board):
     """Raises BoardFileError for the first entry that is missing, wrong, or a pin that another entry uses too."""
     if not isinstance(board, dict):
         raise BoardFileError("board.json is no JSON object")
-    entries = _ENTRIES + _STIMULATION_ENTRIES if "stimulation" in board else _ENTRIES
     used = {}
+    _check_entries(board, _ENTRIES, used)
+    if "stimulation" in board:
+        _check_entries(board, _STIMULATION_ENTRIES, used)
+        if "residual-sense" in board["stimulation"]["protections"]:
+            _check_entries(board, _RESIDUAL_ENTRIES, used)
+    battery = board["battery"]
+    if battery["empty_mv"] >= battery["full_mv"]:
+        raise BoardFileError("board.json: battery.empty_mv is not below battery.full_mv")
+
+
+def _check_entries(board, entries, used):
     for path, kind in entries:
         value = _value(board, path)
         wrong = _wrong_pin(value, board["chip"], used) if kind is _PIN else kind.check(value)
@@ -125,9 +141,6 @@ def check(board):
             raise BoardFileError("board.json: %s is %s, %s" % (path, json.dumps(value), wrong))
         if kind is _PIN:
             used[value] = path
-    battery = board["battery"]
-    if battery["empty_mv"] >= battery["full_mv"]:
-        raise BoardFileError("board.json: battery.empty_mv is not below battery.full_mv")
 
 
 def _value(board, path):

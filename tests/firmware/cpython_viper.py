@@ -65,7 +65,7 @@ def viper(function: Callable[..., Any]) -> Callable[..., Any]:
 def load_firmware_module(name: str, **replacements: Any) -> ModuleType:
     """Import `name` ("motion.lsm6dsox") afresh and set `replacements` (time, …) in its namespace."""
     stub = SimpleNamespace(const=lambda value: value, viper=viper, native=lambda function: function)
-    with _micropython_in_reach(stub):
+    with micropython_in_reach(stub):
         module = importlib.import_module(name)
     for key, value in replacements.items():
         setattr(module, key, value)
@@ -73,7 +73,7 @@ def load_firmware_module(name: str, **replacements: Any) -> ModuleType:
 
 
 @contextmanager
-def _micropython_in_reach(stub: Any):
+def micropython_in_reach(stub: Any):
     """The firmware's folder on the path and MicroPython's names defined; all gone again afterwards."""
     names = {"ptr8": ptr8, "ptr16": ptr16, "ptr32": ptr32, "uint": int}
     modules = dict(sys.modules)

@@ -187,9 +187,7 @@ def test_every_limit_has_its_values(specification: str):
 
 
 def test_every_characteristic_has_its_uuid(specification: str):
-    named = {
-        name: uuid for name, uuid in vars(uuids).items() if isinstance(uuid, str) and not name.startswith("_")
-    }
+    named = {name: uuid for name, uuid in vars(uuids).items() if name.isupper() and isinstance(uuid, str)}
     assert {row[0]: row[1] for row in table(specification, "Services")} == named
 
 

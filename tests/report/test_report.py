@@ -4,6 +4,7 @@ import math
 import random
 import re
 import xml.etree.ElementTree as ET
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from kinetens.errors import OutputNotWritable
 from kinetens.report import render_report, write_report
 from kinetens.report.plots import clock_text, thinned
 from kinetens.session import Session
+from kinetens.stim import questions
+from kinetens.stim.boards import board_limits
+from kinetens.stim.document import plan_document
+from kinetens.stim.plan_file import make_plan
 from kinetens_protocol import stimulation
 from tests.session import made
 
@@ -220,6 +225,55 @@ def test_every_session_gives_a_sensible_page(tmp_path: Path) -> None:
             assert said in page.text, what
         assert not re.search(r"\bnan\b|None|inf\b", page.text), what
         assert len(html) < 500_000
+
+
+def plan_given() -> dict[str, object]:
+    """What a session keeps of a plan."""
+    today = date(2026, 11, 23)
+    plan = make_plan(kind="kilohertz", name="carrier", member="anna", place="knee", side="left")
+    plan = plan.answered(dict.fromkeys(questions.BY_KEY, "no") | {"metal": "yes"}, today)
+    return plan_document(plan, plan.stimulation(today), today, board_limits("virtual"), "virtual")
+
+
+def stimulation_alone(folder: Path) -> Path:
+    """Stimulation for 10 s without an exercise."""
+    others = [
+        (
+            made.HOST_ZERO_US + tenth * 100_000,
+            "stimulation",
+            made.stimulation_state(stimulation.RUNNING, min(8_000, tenth * 200), tenth * 8),
+        )
+        for tenth in range(0, 100, 2)
+    ]
+    ended = made.stimulation_state(stimulation.IDLE, 0, 800, cause=stimulation.BY_BUTTON)
+    others.append((made.HOST_ZERO_US + 10_000_000, "stimulation", ended))
+    return made.write_session(folder, [], others, exercise="stimulation", stream={}, stimulation=plan_given())
+
+
+def test_stimulation_alone_is_told_with_its_plan_arithmetic_and_answers(tmp_path: Path) -> None:
+    html, page = page_of(stimulation_alone(tmp_path))
+    for said in (
+        "The plan “carrier” was given to anna. At most 8.0 mA and 800 pulses",
+        "stopped by the device's button",
+        "Bursts of 20 pulses at 5 kHz (4 ms), 50 Hz, up to 15 mA",
+        "15 mA × √0.2",
+        "Is there metal under the pads",
+        "answered on 2026-11-23",
+        "the plan's most, 15 mA",
+    ):
+        assert said in page.text
+    assert "No movement data" not in page.text
+    assert "Repetitions" not in page.text
+    assert [label.split(":")[0] for label in page.images] == ["Stimulation", "Programme"]
+    again, _ = page_of(stimulation_alone(tmp_path / "again"))
+    assert again == html
+
+
+def test_a_plan_that_was_not_given_says_so(tmp_path: Path) -> None:
+    _, page = page_of(
+        made.write_session(tmp_path, [], exercise="stimulation", stream={}, stimulation=plan_given())
+    )
+    assert "The plan “carrier” was not given to anna." in page.text
 
 
 def test_a_report_is_replaced_only_when_forced(tmp_path: Path) -> None:

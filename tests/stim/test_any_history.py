@@ -3,6 +3,7 @@
 import os
 import tempfile
 from pathlib import Path
+from struct import pack
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -13,6 +14,7 @@ from kinetens.virtual.output_stage import BAD_SKIN, DRY_SKIN, OPEN, SHORT, SKIN,
 from kinetens.virtual.pulse_judge import Stop, judge
 from kinetens_protocol import limits, stimulation
 from kinetens_protocol.messages import Refused
+from kinetens_protocol.stimulation_log import COMMAND, unpack_page
 from tests.stim.bench import BURSTS, CONVENTIONAL, MEMBER, SERIAL, Bench
 
 LEASE_S = 1.0
@@ -50,6 +52,7 @@ class AnyHistory(RuleBasedStateMachine):
         self.permitted: list[tuple[float, float]] = []
         self.stops: list[Stop] = []
         self.sent: list[tuple[int, bytes]] = []
+        self.accepted: list[int] = []
 
     @property
     def now_s(self) -> float:
@@ -68,6 +71,8 @@ class AnyHistory(RuleBasedStateMachine):
             self.bench.request(operation, payload)
         except Refused:
             return False
+        if operation not in (stimulation.RENEW, stimulation.STATE, stimulation.LIMITS, stimulation.READ_LOG):
+            self.accepted.append(operation)
         if operation == stimulation.ARM:
             armed_s = self.now_s
             self.stops = [
@@ -211,6 +216,10 @@ class AnyHistory(RuleBasedStateMachine):
     def clear_fault(self, fault: int) -> None:
         self.command(stimulation.CLEAR_FAULT, fault)
 
+    @rule()
+    def release_member(self) -> None:
+        self.command(stimulation.RELEASE_MEMBER)
+
     @rule(data=st.data())
     def replay(self, data: Any) -> None:
         if self.sent:
@@ -220,12 +229,26 @@ class AnyHistory(RuleBasedStateMachine):
     def send_garbage(self, operation: int, payload: bytes) -> None:
         if operation != stimulation.STOP:
             done = self.ask(operation, payload)
-            assert not done or operation in (stimulation.STATE, stimulation.LIMITS)
+            assert not done or operation in (stimulation.STATE, stimulation.LIMITS, stimulation.READ_LOG)
+
+    def commands_in_log(self) -> list[int]:
+        """The commands on record, of a log whose chain verifies. An armed device is let go first."""
+        self.ask(stimulation.STOP, b"")
+        self.wait(0.5)
+        told: list[int] = []
+        start = 0
+        while True:
+            page = unpack_page(self.bench.request(stimulation.READ_LOG, pack("<I", start)))
+            told += [entry.code for entry in page.entries if entry.kind == COMMAND]
+            start += len(page.entries)
+            if not page.entries:
+                return told
 
     def teardown(self) -> None:
         if not hasattr(self, "bench"):
             return
         self.wait(3.0)
+        told = self.commands_in_log()
         violations = judge(
             self.bench.record,
             limits.effective({limits.PEAK_CURRENT: 50_000}, PLAN),
@@ -235,6 +258,7 @@ class AnyHistory(RuleBasedStateMachine):
         os.chdir(self.before)
         self.folder.cleanup()
         assert not violations, "\n".join([*violations, *self.bench.world.lines])
+        assert told == self.accepted, "\n".join(self.bench.world.lines)
 
 
 AnyHistory.TestCase.settings = settings(

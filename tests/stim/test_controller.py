@@ -100,8 +100,8 @@ def run(scene: Callable[[Device], Coroutine[Any, Any, Any]]) -> Device:
 
 def controller(device: Device, plan: StimulationPlan | None = None, **more: Any) -> StimulationController:
     more.setdefault("on_button_needed", device.press)
-    plan = plan or default_plan(0.2, answers_ok=True)
-    return StimulationController(device, plan, serial=SERIAL, member=MEMBER, **more)
+    more = {"serial": SERIAL, "member": MEMBER, **more}
+    return StimulationController(device, plan or default_plan(0.2, answers_ok=True), **more)
 
 
 def test_a_plan_is_given_from_button_to_end():
@@ -292,3 +292,24 @@ def test_a_link_becomes_a_channel():
     assert events == [(1, b"state")]
     assert link.listeners == []
     assert asyncio.run(channel.request(7, b"x")) == b"stimulation 7 x"
+
+
+def test_the_output_rises_to_the_plan_s_start_and_the_member_goes_on_from_there():
+    async def scene(device: Device) -> None:
+        plan = default_plan(0.5, answers_ok=True).model_copy(update={"start_ma": 3.0})
+        control = controller(device, plan)
+        running = asyncio.create_task(control.run())
+        await asyncio.sleep(8)
+        assert device.bench.state().level_ua == 3_000
+        assert control.change_level(2 * control.step_ua) == 4_000
+        await asyncio.sleep(3)
+        assert device.bench.state().level_ua == 4_000
+        control.change_level(-2_500)
+        await asyncio.sleep(0.6)
+        assert device.bench.state().level_ua == 1_500
+        assert control.change_level(99_000) == plan.program.current_ua
+        assert control.change_level(-99_000) == 0
+        await control.stop()
+        await running
+
+    run(scene)

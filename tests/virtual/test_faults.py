@@ -193,9 +193,14 @@ def begin_stimulation(link: Link, device: VirtualDevice) -> "asyncio.Task[Outcom
     def hold_button() -> None:
         pressing.append(asyncio.ensure_future(device.hold_button(0.7)))
 
-    return asyncio.ensure_future(
-        StimulationController(LinkChannel(link), PLAN, on_button_needed=hold_button).run()
+    controller = StimulationController(
+        LinkChannel(link),
+        PLAN,
+        serial=device.settings.unique_id.hex(),
+        member="member-7",
+        on_button_needed=hold_button,
     )
+    return asyncio.ensure_future(controller.run())
 
 
 def last_pulse_s(device: VirtualDevice) -> float:

@@ -16,6 +16,7 @@ COMMANDS = {
     "info": "Say what a device is and how it does.",
     "calibrate": "Calibrate a device's motion sensor.",
     "record": "Record a session: count, measure and store every repetition.",
+    "stim": "Plan stimulation and give it.",
     "exercises": "List, show and check exercises.",
     "sessions": "List, show, verify and delete recorded sessions.",
     "analyze": "Count and measure a recorded session again.",

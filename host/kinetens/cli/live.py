@@ -31,7 +31,6 @@ class LiveView:
         self._stimulation: State | None = None
 
     def __enter__(self) -> "LiveView":
-        self._live.start()
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -46,6 +45,8 @@ class LiveView:
 
     def show(self, recorder: Recorder) -> None:
         """Draw the state of this moment."""
+        if not self._live.is_started:
+            self._live.start()
         live = recorder.live
         angle_deg = degrees(live.meter.current_angle_rad)
         ranges = summarise(live.meter.repetitions)
@@ -94,15 +95,15 @@ class EndRequest:
 
 
 @contextmanager
-def ends_cleanly(request: EndRequest) -> Generator[None]:
-    """Turn Ctrl-C and a request to terminate into the end of the session, on the running loop."""
+def ends_cleanly(ask: Callable[[], None]) -> Generator[None]:
+    """Have Ctrl-C, a request to terminate and a terminal that closes ask for the end, on the running loop."""
     if sys.platform == "win32":  # its loops take no handlers, and Ctrl-C raises KeyboardInterrupt
         yield
         return
     loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     for number in signals:
-        loop.add_signal_handler(number, request.ask)
+        loop.add_signal_handler(number, ask)
     try:
         yield
     finally:

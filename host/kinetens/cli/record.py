@@ -14,6 +14,7 @@ from kinetens.cli.common import json_option, print_json
 from kinetens.cli.connection import Reach, run_with
 from kinetens.cli.finite import FiniteRange
 from kinetens.cli.live import EndRequest, LiveView, ends_cleanly, keys
+from kinetens.cli.stim.begin import Stimulation, prepare, starts_after
 from kinetens.device.discovery import find
 from kinetens.device.link import Frame, connect
 from kinetens.device.url import DeviceUrl
@@ -22,7 +23,8 @@ from kinetens.motion.repetitions import RepetitionEvent, summarise
 from kinetens.session.recorder import Recorder, RecordingPlan
 from kinetens.session.recorder import record as record_session
 from kinetens.session.store import sessions_dir
-from kinetens_protocol import control, stimulation
+from kinetens_protocol import control
+from kinetens_protocol.stimulation import STOP
 
 
 @click.command()
@@ -43,6 +45,11 @@ from kinetens_protocol import control, stimulation
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder for the session  [default: your sessions]"
 )
+@click.option(
+    "--stim",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Give this plan of stimulation first (kinetens stim plan).",
+)
 @json_option
 def record(
     device: str,
@@ -54,6 +61,7 @@ def record(
     rate: str,
     raw: bool,
     out: Path | None,
+    stim: Path | None,
     as_json: bool,
 ) -> None:
     """Record a session: count, measure and store every repetition.
@@ -66,12 +74,16 @@ def record(
     url = DeviceUrl.parse(device)
     console = Console(stderr=True)
     end = EndRequest()
+    prepared = prepare(stim, simulated=url.simulated) if stim else None
+    if prepared:
+        url = starts_after(url, prepared.plan)
 
     async def work(reach: Reach) -> Recorder:
         found = await find(reach.adapter, reach.wanted)
         async with connect(reach.adapter, found) as link:
             with contextlib.ExitStack() as stack:
                 view = stack.enter_context(LiveView(console)) if console.is_terminal else None
+                stimulation = Stimulation(prepared, reach, console) if prepared else None
                 plan = RecordingPlan(
                     folder=out or sessions_dir(),
                     exercise=exercise,
@@ -85,17 +97,25 @@ def record(
                     stop_requested=_until_member_ends(reach, end, seconds, repetitions),
                     on_tick=view.show if view else None,
                     on_repetition=None if view or as_json else _tell,
+                    before=stimulation.give if stimulation else None,
+                    stimulation=await stimulation.document(link) if stimulation else {},
                 )
                 if view is not None:
                     link.listeners.append(lambda frame: _show_stimulation(view, frame))
                 stops: set[asyncio.Task[Any]] = set()
 
                 def pressed(key: str) -> None:
-                    if key == " ":
-                        stopping = asyncio.ensure_future(link.request("stimulation", stimulation.STOP))
-                        stops.add(stopping)
+                    if stimulation and not stimulation.ended:
+                        stimulation.press(key)
+                    elif key == " ":
+                        stops.add(asyncio.ensure_future(link.request("stimulation", STOP)))
 
-                stack.enter_context(ends_cleanly(end))
+                def ask_for_end() -> None:
+                    end.ask()
+                    if stimulation:
+                        stimulation.stop("the end of the session")
+
+                stack.enter_context(ends_cleanly(ask_for_end))
                 stack.enter_context(keys(pressed))
                 recorder = await record_session(link, plan)
                 for result in await asyncio.gather(*stops, return_exceptions=True):

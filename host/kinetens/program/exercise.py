@@ -4,9 +4,9 @@ import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
 
 from kinetens.program.movements import CIRCLING_POSITIVE, MOVEMENTS, POSITIVE, Joint, MovementName, Plane
+from kinetens.toml_file import refuse_relation
 
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 """What an exercise's file is called, without its ending; a variant of this form is a slug, any other is text."""
@@ -46,10 +46,10 @@ class Movement(_Data):
     def _exists(self) -> Self:
         movements = MOVEMENTS[self.joint]
         if self.name not in movements:
-            _refuse("name", f"the {self.joint} has no {self.name}; it has {', '.join(movements)}")
+            refuse_relation("name", f"the {self.joint} has no {self.name}; it has {', '.join(movements)}")
         if self.plane not in movements[self.name]:
             planes = " or ".join(movements[self.name])
-            _refuse(
+            refuse_relation(
                 "plane", f"{self.name} of the {self.joint} is in the {planes} plane, not the {self.plane}"
             )
         return self
@@ -83,7 +83,7 @@ class Range(_Data):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if not self.min_deg < self.typical_deg < self.max_deg:
-            _refuse("typical_deg", "must lie between min_deg and max_deg")
+            refuse_relation("typical_deg", "must lie between min_deg and max_deg")
         return self
 
 
@@ -147,17 +147,17 @@ class Exercise(_Data):
     def _tempo_fits_kind(self) -> Self:
         tempo = self.tempo
         if self.kind != "repetitions" and tempo.hold_s < HOLD_FROM_S:
-            _refuse(
+            refuse_relation(
                 "tempo.hold_s",
                 f"is {tempo.hold_s:g} s; kind '{self.kind}' holds for {HOLD_FROM_S:g} s or more",
             )
         if self.kind == "repetitions" and tempo.hold_s >= HOLD_FROM_S:
-            _refuse(
+            refuse_relation(
                 "tempo.hold_s", f"is {tempo.hold_s:g} s, which is a hold; make kind 'both', or hold shorter"
             )
         for key in ("out_s", "back_s"):
             if getattr(tempo, key) == 0.0:
-                _refuse(f"tempo.{key}", "is 0 s; say how long the movement takes")
+                refuse_relation(f"tempo.{key}", "is 0 s; say how long the movement takes")
         return self
 
     @model_validator(mode="after")
@@ -166,24 +166,26 @@ class Exercise(_Data):
             if (self.sides == "one") == (sensor.side == "either"):
                 fitting = "worked or middle" if self.sides == "one" else "middle or either"
                 if sensor.side != "middle":
-                    _refuse(f"sensors.{number}.side", f"with sides '{self.sides}' a sensor is on {fitting}")
+                    refuse_relation(
+                        f"sensors.{number}.side", f"with sides '{self.sides}' a sensor is on {fitting}"
+                    )
             if (number > 0) != (sensor.adds is not None):
-                _refuse(
+                refuse_relation(
                     f"sensors.{number}.adds", "is for the second sensor, and says there what that is good for"
                 )
         if self.joint_range is not None and len(self.sensors) < 2:
-            _refuse("joint_range", "needs a second sensor: a joint angle lies between two segments")
+            refuse_relation("joint_range", "needs a second sensor: a joint angle lies between two segments")
         if len({sensor.segment for sensor in self.sensors}) < len(self.sensors):
-            _refuse("sensors.1.segment", "is the first sensor's; put the second one elsewhere")
+            refuse_relation("sensors.1.segment", "is the first sensor's; put the second one elsewhere")
         return self
 
     @model_validator(mode="after")
     def _variants_are_others(self) -> Self:
         if self.slug in self.easier + self.harder:
-            _refuse("easier" if self.slug in self.easier else "harder", "names the exercise itself")
+            refuse_relation("easier" if self.slug in self.easier else "harder", "names the exercise itself")
         for variant in self.easier:
             if variant in self.harder:
-                _refuse("harder", f"names '{variant}', which is also easier")
+                refuse_relation("harder", f"names '{variant}', which is also easier")
         return self
 
     @property
@@ -196,8 +198,3 @@ class Exercise(_Data):
         document = self.model_dump(mode="json")
         document["movement"]["positive"] = self.movement.positive
         return document
-
-
-def _refuse(key: str, why: str) -> None:
-    """Fail the validation of a relation between keys; `key` is where to look, below the model that asks."""
-    raise PydanticCustomError("relation", "{why}", {"key": key, "why": why})

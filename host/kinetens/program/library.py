@@ -6,17 +6,16 @@ describes it. Own exercises add to the library and never replace what is built i
 
 import difflib
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
 from kinetens.errors import InvalidInput
 from kinetens.home import home_dir
 from kinetens.program.exercise import SLUG, Exercise
+from kinetens.toml_file import TomlInvalid, line_of, problems, read_toml
 
 SUFFIX = ".toml"
 _BUILT_IN = Path(__file__).resolve().parent / "exercises"
@@ -51,12 +50,12 @@ def library() -> dict[str, Exercise]:
     exercises = dict(_built_in())
     own = [(path, load_exercise(path)) for path in _files(own_exercises_dir())]
     for path, exercise in own:
-        if problems := clashes(exercise, exercises.values()):
-            raise ExerciseInvalid(path, problems)
+        if found := clashes(exercise, exercises.values()):
+            raise ExerciseInvalid(path, found)
         exercises[exercise.slug] = exercise
     for path, exercise in own:
-        if problems := missing_variants(exercise, exercises):
-            raise ExerciseInvalid(path, problems)
+        if found := missing_variants(exercise, exercises):
+            raise ExerciseInvalid(path, found)
     return dict(sorted(exercises.items()))
 
 
@@ -71,25 +70,16 @@ def load_exercise(path: Path) -> Exercise:
             path, ["the file's name is the exercise's: small letters, digits and hyphens, then .toml"]
         )
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        content = tomllib.loads(text)
-    except OSError as error:
-        raise ExerciseInvalid(path, [f"cannot be read: {(error.strerror or str(error)).lower()}"]) from error
-    except UnicodeDecodeError as error:
-        raise ExerciseInvalid(path, ["is not text in UTF-8; save it as UTF-8"]) from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ExerciseInvalid(path, [f"is not TOML: {str(error)[:1].lower()}{str(error)[1:]}"]) from error
+        text, content = read_toml(path)
+    except TomlInvalid as error:
+        raise ExerciseInvalid(path, [str(error)]) from error
     if "slug" in content:
-        where = _line(text, ("slug",))
+        where = line_of(text, ("slug",))
         raise ExerciseInvalid(path, [f"slug{where} is the file's name, '{path.stem}'; remove the key"])
     try:
         return Exercise.model_validate({**content, "slug": path.stem})
     except ValidationError as error:
-        found = error.errors(include_url=False)
-        # A list whose only item is wrong counts as too short as well; the item's own mistake says it all.
-        wrong_inside = {details["loc"][0] for details in found if len(details["loc"]) > 1}
-        told = [one for one in found if one["type"] != "too_short" or one["loc"][0] not in wrong_inside]
-        raise ExerciseInvalid(path, [_problem(details, text) for details in told]) from error
+        raise ExerciseInvalid(path, problems(error, text, "an exercise")) from error
 
 
 def check_exercises(paths: Iterable[Path]) -> dict[Path, Exercise | ExerciseInvalid]:
@@ -110,8 +100,8 @@ def check_exercises(paths: Iterable[Path]) -> dict[Path, Exercise | ExerciseInva
         if isinstance(found, ExerciseInvalid):
             continue
         others = [] if path.resolve().parent == _BUILT_IN else taken
-        if problems := [*clashes(found, others), *missing_variants(found, known)]:
-            results[path] = ExerciseInvalid(path, problems)
+        if wrong := [*clashes(found, others), *missing_variants(found, known)]:
+            results[path] = ExerciseInvalid(path, wrong)
         taken.append(found)
     return results
 
@@ -148,13 +138,13 @@ def clashes(exercise: Exercise, others: Iterable[Exercise]) -> list[str]:
 def missing_variants(exercise: Exercise, known: Iterable[str]) -> list[str]:
     """Sentences on easier and harder exercises that do not exist."""
     known = list(known)
-    problems: list[str] = []
+    sentences: list[str] = []
     for slug in exercise.variants:
         if slug not in known:
             near = difflib.get_close_matches(slug, known, n=1)
             hint = f"did you mean '{near[0]}'?" if near else "words with a space between are taken as text"
-            problems.append(f"variant '{slug}' is no exercise; {hint}")
-    return problems
+            sentences.append(f"variant '{slug}' is no exercise; {hint}")
+    return sentences
 
 
 @cache
@@ -172,53 +162,3 @@ def _names(exercise: Exercise) -> list[str]:
 
 def _plain(name: str) -> str:
     return re.sub(r"[\s_-]+", "-", name.strip().casefold())
-
-
-def _problem(details: Any, text: str) -> str:
-    """One of pydantic's errors as a sentence."""
-    context: dict[str, Any] = details.get("ctx", {})
-    location: tuple[str | int, ...] = details["loc"]
-    if details["type"] == "relation":
-        below = (int(part) if part.isdigit() else part for part in str(context["key"]).split("."))
-        location = (*location, *below)
-    key = ".".join(str(part + 1 if isinstance(part, int) else part) for part in location)
-    match details["type"]:
-        case "missing":
-            return f"{key} is missing{_line(text, location[:-1])}; add it"
-        case "extra_forbidden":
-            return (
-                f"{key}{_line(text, location)} is not a key of an exercise; remove it, or mend its spelling"
-            )
-        case "literal_error":
-            said = f"is '{details['input']}'; it can be {context['expected']}".replace(" or ", ", ")
-        case "relation":
-            said = context["why"]
-        case _:
-            said = details["msg"].replace("Input should", "should", 1)
-    return f"{key}{_line(text, location)}: {said}"
-
-
-def _line(text: str, location: tuple[str | int, ...]) -> str:
-    """` (line 12)` of a key in a TOML text, as near as a look at the lines tells; "" where it is not found."""
-    lines = text.splitlines()
-    start = end = 0
-    parts = list(location)
-    while len(parts) > 1 and isinstance(parts[0], str):
-        headers = [
-            n for n, line in enumerate(lines) if re.match(rf"\s*\[+\s*{re.escape(parts[0])}\s*\]", line)
-        ]
-        index = parts[1] if isinstance(parts[1], int) else 0
-        if index >= len(headers):
-            break
-        start = headers[index] + 1
-        end = start
-        parts = parts[2:] if isinstance(parts[1], int) else parts[1:]
-    for number in range(start, len(lines)):
-        if start and lines[number].lstrip().startswith("["):
-            break
-        if parts and re.match(rf"\s*{re.escape(str(parts[0]))}\s*=", lines[number]):
-            return f" (line {number + 1})"
-    if parts and not start:
-        header = rf"\s*\[+\s*{re.escape(str(parts[0]))}\s*\]"
-        end = next((n + 1 for n, line in enumerate(lines) if re.match(header, line)), 0)
-    return f" (line {end})" if end else ""

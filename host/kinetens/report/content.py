@@ -1,8 +1,5 @@
 """What a report says, in words and numbers; how it looks is the template's business."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from math import degrees, isnan
 from statistics import median
 
@@ -10,34 +7,15 @@ import numpy as np
 
 from kinetens.report.link import LinkQuality
 from kinetens.report.plots import clock_text
+from kinetens.report.table import Table, Tile
 from kinetens.session.analysis import Analysis
 from kinetens.session.reader import Session
-from kinetens.session.statuses import TimedState
-from kinetens_protocol import faults, stimulation
+from kinetens_protocol import faults
 
 NOTICE = (
     "kinetens is research software, not a medical device. This report does not diagnose, "
     "and it does not replace the judgement of a clinician."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """One number of the headline."""
-
-    label: str
-    value: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """`rows` of texts under `columns`; `numeric` says which columns are aligned as numbers."""
-
-    caption: str
-    columns: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-    numeric: bool = False
 
 
 def exercise_title(exercise: str) -> str:
@@ -115,29 +93,6 @@ def summary_text(session: Session, analysis: Analysis) -> str:
         )
     if session.ended is None:
         said += " The recording was cut off before it was ended; this is what had arrived by then."
-    return said
-
-
-def stimulation_text(states: Sequence[TimedState]) -> str:
-    """What the device said of its stimulation, in a sentence or two."""
-    peak_ma = max(state.state.level_ua for state in states) / 1000.0
-    pulses = sum(_per_session(states))
-    on_s = sum(
-        after.time_s - before.time_s for before, after in pairwise(states) if before.state.level_ua > 0
-    )
-    on = clock_text(round(on_s))
-    said = f"At most {peak_ma:.1f} mA and {pulses} pulses in {on} minutes, as the device reported."
-    causes = [
-        stimulation.CAUSES.get(state.state.cause, f"cause {state.state.cause}")
-        for before, state in pairwise(states)
-        if state.state.cause and before.state.state == stimulation.RUNNING != state.state.state
-    ]
-    if causes:
-        said += f" It ended because: {'; '.join(dict.fromkeys(causes))}."
-    latched = dict.fromkeys(state.state.fault for state in states if state.state.fault)
-    if latched:
-        texts = (stimulation.FAULTS.get(fault, ("", f"fault {fault}"))[1] for fault in latched)
-        said += f" Faults: {'; '.join(texts)}."
     return said
 
 
@@ -255,16 +210,6 @@ def _set_detail(analysis: Analysis) -> str:
         return "none counted"
     length_s = analysis.repetitions[-1].end_s - analysis.repetitions[0].start_s
     return f"in {clock_text(round(length_s))} minutes"
-
-
-def _per_session(states: Sequence[TimedState]) -> list[int]:
-    """Pulses of each stimulation session: the device counts each from zero."""
-    highest = [0]
-    for state in states:
-        if state.state.pulses < highest[-1]:
-            highest.append(0)
-        highest[-1] = max(highest[-1], state.state.pulses)
-    return highest
 
 
 def _count(number: int, thing: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from kinetens.report import content, plots
+from kinetens.report import content, plots, stimulation, stimulation_plots
 from kinetens.report.link import link_quality
 from kinetens.session.analysis import Analysis, analyze
 from kinetens.session.output import check_output, whole_file
@@ -49,23 +49,29 @@ def write_report(session: Session, out: Path, force: bool = False) -> None:
 def render_report(session: Session) -> str:
     """The page as HTML; a session always gives the same."""
     analysis = analyze(session)
+    states = session.stimulation()
     statuses = session.statuses()
     fault_word = 0
     for timed in statuses:
         fault_word |= timed.status.faults
+    alone = stimulation.is_alone(session)
+    movement_tables = [] if alone else [content.repetition_table(analysis), content.sample_table(analysis)]
     return _TEMPLATES.get_template("page.html.j2").render(
         exercise=content.exercise_title(session.header.exercise),
         when=content.when_text(session),
         where=content.where_text(session),
         notice=content.NOTICE,
-        summary=content.summary_text(session, analysis),
-        tiles=content.tiles(analysis),
-        pictures=_pictures(session, analysis),
+        summary=stimulation.summary_text(session, states)
+        if alone
+        else content.summary_text(session, analysis),
+        tiles=stimulation.tiles(session, states) if alone else content.tiles(analysis),
+        pictures=_pictures(session, analysis, states),
         tables=[
             table
             for table in (
-                content.repetition_table(analysis),
-                content.sample_table(analysis),
+                *movement_tables[:1],
+                *stimulation.tables(session, states),
+                *movement_tables[1:],
                 content.event_table(session),
                 content.origin_table(session, fault_word),
             )
@@ -74,11 +80,10 @@ def render_report(session: Session) -> str:
     )
 
 
-def _pictures(session: Session, analysis: Analysis) -> list[Picture]:
+def _pictures(session: Session, analysis: Analysis, states: list[TimedState]) -> list[Picture]:
     counted = (("repetition", "counted repetition"),) * bool(analysis.repetitions)
     unknown = (("unknown", "not received"),) * bool(analysis.samples.missing)
-    states = session.stimulation()
-    extent_s = _extent(analysis, states)
+    extent_s = _movement_extent(analysis)
     pictures: list[Picture] = []
     if len(analysis.trace_s):
         pictures.append(
@@ -99,10 +104,7 @@ def _pictures(session: Session, analysis: Analysis) -> list[Picture]:
                 Markup(plots.range_plot(analysis.repetitions)),
             )
         )
-    if any(state.state.level_ua for state in states):
-        text = content.stimulation_text(states)
-        svg = Markup(plots.stimulation_plot(states, analysis.repetitions, extent_s))
-        pictures.append(Picture("Stimulation", text, f"current over time. {text}", svg, counted))
+    pictures += _stimulation_pictures(session, analysis, states)
     if len(analysis.samples):
         link = link_quality(analysis.samples, session.statuses())
         text = content.link_text(analysis, link)
@@ -112,9 +114,29 @@ def _pictures(session: Session, analysis: Analysis) -> list[Picture]:
     return pictures
 
 
-def _extent(analysis: Analysis, states: list[TimedState]) -> plots.Extent:
-    """From the first thing to the last that a picture shows, in s."""
+def _stimulation_pictures(session: Session, analysis: Analysis, states: list[TimedState]) -> list[Picture]:
+    program = session.header.stimulation.get("program")
+    pictures: list[Picture] = []
+    if any(state.state.level_ua for state in states):
+        extent_s = (states[0].time_s, states[-1].time_s)
+        during = [
+            one for one in analysis.repetitions if one.start_s < extent_s[1] and one.end_s > extent_s[0]
+        ]
+        text = stimulation.stimulation_text(states)
+        most_ua = program["current_ua"] if program else None
+        svg = Markup(stimulation_plots.current_plot(states, during, extent_s, most_ua))
+        legend = (("current", "current"), ("asked", "asked for"))
+        legend += (("repetition", "counted repetition"),) * bool(during)
+        pictures.append(Picture("Stimulation", text, f"current over time. {text}", svg, legend))
+    if program:
+        text = session.header.stimulation["programme"]
+        svg = Markup(stimulation_plots.pulse_plot(program))
+        pictures.append(Picture("Programme", text, f"one pulse and the rhythm. {text}", svg))
+    return pictures
+
+
+def _movement_extent(analysis: Analysis) -> plots.Extent:
+    """From the first thing to the last that a picture of the movement shows, in s."""
     times_s: list[float] = analysis.samples.host_time_s[[0, -1]].tolist() if len(analysis.samples) else []
     times_s += [edge for gap in analysis.samples.missing for edge in (gap.start_s, gap.end_s)]
-    times_s += [states[0].time_s, states[-1].time_s] if states else []
     return (min(times_s), max(times_s)) if times_s else (0.0, 1.0)

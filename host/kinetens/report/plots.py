@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from kinetens.motion.repetitions import Repetition
 from kinetens.report.link import LinkQuality
 from kinetens.session.analysis import Analysis
-from kinetens.session.statuses import TimedState
 
 INK = "#1f2d3a"
 QUIET = "#64748b"
@@ -39,7 +38,7 @@ LEAST_RANGE_DEG = 20.0
 MOST_POINTS = 3000
 """More points than this are thinned to the extremes of as many slices."""
 
-_STYLE: Any = {
+STYLE: Any = {
     "svg.hashsalt": "kinetens",
     "svg.fonttype": "none",  # text stays text: it can be read aloud, searched and takes the page's font
     "font.size": 9.0,
@@ -65,25 +64,25 @@ _STYLE: Any = {
 
 def angle_plot(analysis: Analysis, extent_s: Extent) -> str:
     """The movement angle over time, repetitions tinted and numbered, unknown parts hatched."""
-    with mpl.rc_context(_STYLE):
-        figure, (axes,) = _figure(2.7)
+    with mpl.rc_context(STYLE):
+        figure, (axes,) = new_figure(2.7)
         time_s, angle_deg = thinned(analysis.trace_s, np.degrees(analysis.angle_rad))
-        _tint(axes, _spans(analysis.repetitions), **REPETITION)
+        tint(axes, spans(analysis.repetitions), **REPETITION)
         gaps = [(gap.start_s, gap.end_s) for gap in analysis.samples.missing]
-        _tint(axes, gaps, facecolor=UNKNOWN, hatch="////", edgecolor="#a3acb8", linewidth=0)
+        tint(axes, gaps, facecolor=UNKNOWN, hatch="////", edgecolor="#a3acb8", linewidth=0)
         axes.plot(time_s, angle_deg, color=MOTION, linewidth=1.3, solid_joinstyle="round")
         _number_turns(axes, analysis, extent_s)
         axes.margins(y=0.16)
         _at_least(axes, LEAST_RANGE_DEG)
         axes.set_ylabel("angle, degrees")
-        _time_axis(axes, extent_s)
-        return _svg(figure, "angle")
+        time_axis(axes, extent_s)
+        return svg(figure, "angle")
 
 
 def range_plot(repetitions: Sequence[Repetition]) -> str:
     """Range of motion of each repetition with its 95 % interval, and the median."""
-    with mpl.rc_context(_STYLE):
-        figure, (axes,) = _figure(2.3)
+    with mpl.rc_context(STYLE):
+        figure, (axes,) = new_figure(2.3)
         numbers = np.arange(1, len(repetitions) + 1)
         ranges = np.degrees([repetition.range_of_motion_rad for repetition in repetitions])
         errors = np.degrees([repetition.uncertainty_rad for repetition in repetitions])
@@ -98,34 +97,15 @@ def range_plot(repetitions: Sequence[Repetition]) -> str:
         axes.xaxis.set_major_locator(MaxNLocator(nbins=25, integer=True, min_n_ticks=1))
         axes.set_xlabel("repetition")
         axes.set_ylabel("range of motion, degrees")
-        return _svg(figure, "range")
-
-
-def stimulation_plot(
-    states: Sequence[TimedState], repetitions: Sequence[Repetition], extent_s: Extent
-) -> str:
-    """Stimulation current over time, with the repetitions tinted behind it."""
-    with mpl.rc_context(_STYLE):
-        figure, (axes,) = _figure(1.9)
-        times_s = np.array([state.time_s for state in states] + [max(extent_s[1], states[-1].time_s)])
-        current_ma = (
-            np.array([state.state.level_ua for state in states] + [states[-1].state.level_ua]) / 1000.0
-        )
-        _tint(axes, _spans(repetitions), **REPETITION)
-        axes.fill_between(times_s, current_ma, step="post", color=STIMULATION_PALE, linewidth=0)
-        axes.step(times_s, current_ma, where="post", color=STIMULATION, linewidth=1.3)
-        axes.set_ylim(0.0, max(1.0, float(np.max(current_ma)) * 1.15))
-        axes.set_ylabel("peak current, mA")
-        _time_axis(axes, extent_s)
-        return _svg(figure, "stimulation")
+        return svg(figure, "range")
 
 
 def link_plot(link: LinkQuality, extent_s: Extent) -> str:
     """Delay and, where there are any, samples lost in each second and the battery."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         has_losses, has_battery = bool(np.any(link.missing)), len(link.battery_s) > 0
         rows = 1 + has_losses + has_battery
-        figure, panels = _figure(0.7 + 1.0 * rows, rows)
+        figure, panels = new_figure(0.7 + 1.0 * rows, rows)
         edges_s = np.append(link.second_s, link.second_s[-1] + 1.0)
         if has_losses:
             panels[0].stairs(link.missing, edges_s, fill=True, color=WARNING)
@@ -141,8 +121,8 @@ def link_plot(link: LinkQuality, extent_s: Extent) -> str:
             panels[-1].step(link.battery_s, link.battery_percent, where="post", color=INK, linewidth=1.2)
             panels[-1].set_ylim(0.0, 105.0)
             panels[-1].set_ylabel("battery, %")
-        _time_axis(panels[-1], extent_s)
-        return _svg(figure, "link")
+        time_axis(panels[-1], extent_s)
+        return svg(figure, "link")
 
 
 def thinned(
@@ -160,7 +140,7 @@ def thinned(
     return x[order], y[order]
 
 
-def _figure(height_in: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
+def new_figure(height_in: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
     """An empty figure whose plots begin and end at the same place in every picture."""
     figure = Figure(figsize=(WIDTH_IN, height_in))
     figure.subplots_adjust(
@@ -179,11 +159,11 @@ def _figure(height_in: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
     return figure, panels
 
 
-def _spans(repetitions: Sequence[Repetition]) -> list[tuple[float, float]]:
+def spans(repetitions: Sequence[Repetition]) -> list[tuple[float, float]]:
     return [(repetition.start_s, repetition.end_s) for repetition in repetitions]
 
 
-def _tint(axes: Axes, spans_s: Sequence[tuple[float, float]], **style: Any) -> None:
+def tint(axes: Axes, spans_s: Sequence[tuple[float, float]], **style: Any) -> None:
     """Colour spans of time over the whole height."""
     if spans_s:
         widths = [(start_s, end_s - start_s) for start_s, end_s in spans_s]
@@ -221,7 +201,7 @@ def _number_turns(axes: Axes, analysis: Analysis, extent_s: Extent) -> None:
             )
 
 
-def _time_axis(axes: Axes, extent_s: Extent) -> None:
+def time_axis(axes: Axes, extent_s: Extent) -> None:
     """Minutes and seconds since the session was created."""
     start_s, end_s = extent_s
     margin_s = 0.01 * max(end_s - start_s, 1.0)
@@ -246,7 +226,7 @@ def clock_text(time_s: float) -> str:
     )
 
 
-def _svg(figure: Figure, prefix: str) -> str:
+def svg(figure: Figure, prefix: str) -> str:
     """The figure as an <svg> element to stand in a page, its identifiers made unique by the prefix."""
     text = StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)

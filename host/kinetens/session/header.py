@@ -17,8 +17,9 @@ class SessionHeader:
     `created_utc` is ISO 8601 in UTC, such as `2026-11-23T10:15:12Z`; `host_time_zero_us` is what the host's
     clock showed then, the same clock that gives `received_us` and all other host times of the session.
     `device` is the device's Info, `calibration` what it corrected its sensor by (the protocol's Calibration, zeros where
-    there was none; empty when that is not known), `stream` the request that started it, `limits` the effective
-    stimulation limits, each as plain JSON values.
+    there was none; empty when that is not known), `stream` the request that started it (empty for a session without
+    movement), `limits` the effective stimulation limits, `stimulation` the plan that was given with its arithmetic and the
+    member's answers (kinetens.stim.document), each as plain JSON values.
     """
 
     session_uuid: str
@@ -33,6 +34,7 @@ class SessionHeader:
     calibration: Mapping[str, Any] = field(default_factory=dict[str, Any])
     stream: Mapping[str, Any] = field(default_factory=dict[str, Any])
     limits: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    stimulation: Mapping[str, Any] = field(default_factory=dict[str, Any])
     seed: int | None = None
     notes: str = ""
     schema_version: int = SCHEMA_VERSION

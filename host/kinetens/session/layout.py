@@ -9,7 +9,7 @@ import hashlib
 import sqlite3
 import struct
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x4B4E5453
 """SQLite's application identifier of a session file: "KNTS"."""
 SUFFIX = ".kinetens"

@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -205,6 +206,10 @@ class RecordingPlan:
     """Called ten times a second, to show what goes on."""
     before: Callable[[Recorder], Awaitable[None]] | None = None
     """Done first, while everything that arrives is recorded already: stimulation, for one."""
+    movement: bool = True
+    """Whether the sensor is recorded at all; without it the session is what is done before."""
+    stimulation: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The plan of stimulation that is given, as plain JSON values, for the header."""
 
 
 async def record(link: Link, plan: RecordingPlan) -> Recorder:
@@ -223,15 +228,20 @@ async def record(link: Link, plan: RecordingPlan) -> Recorder:
         try:
             if plan.before is not None:
                 await _unless_fails(keeping, plan.before(recorder))
-            await recorder.start(plan.rate_hz, raw=plan.raw)
-            try:
-                await _unless_fails(keeping, _until_done(recorder, plan))
-            finally:
-                if not link.lost.is_set():
-                    await recorder.stop()
+            if plan.movement:
+                await _record_movement(recorder, plan, keeping)
         finally:
             keeping.cancel()
     return recorder
+
+
+async def _record_movement(recorder: Recorder, plan: RecordingPlan, keeping: asyncio.Future[None]) -> None:
+    await recorder.start(plan.rate_hz, raw=plan.raw)
+    try:
+        await _unless_fails(keeping, _until_done(recorder, plan))
+    finally:
+        if not recorder.link.lost.is_set():
+            await recorder.stop()
 
 
 async def _until_done(recorder: Recorder, plan: RecordingPlan) -> None:
@@ -276,6 +286,7 @@ def _header(
         protocol_version=f"{VERSION_MAJOR}.{link.minor_version}",
         device=info._asdict(),
         calibration=calibration._asdict() if calibration else {},
-        stream={"rate_hz": plan.rate_hz, "raw": plan.raw},
+        stream={"rate_hz": plan.rate_hz, "raw": plan.raw} if plan.movement else {},
+        stimulation=plan.stimulation,
         seed=plan.seed,
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from kinetens.errors import LinkLost, RequestRefused, RequestTimeout, StimulationRefused
 from kinetens.stim import words
+from kinetens.stim.button import until_button_held
 from kinetens.stim.channel import StimulationChannel
 from kinetens.stim.plan import StimulationPlan
 from kinetens_protocol import ProtocolError, limits, messages, stimulation
@@ -18,7 +19,6 @@ from kinetens_protocol.limits import Bound
 from kinetens_protocol.stimulation import Command, Configure, FaultReport, State
 
 LOOP_S = 0.25
-BUTTON_S = 30.0
 CONTACT_CHECK_S = 2.0
 STOPPED_S = 2.0
 STALE_S = 0.6
@@ -72,6 +72,8 @@ class StimulationController:
         self.plan = plan
         self.state: State | None = None
         self.limits: dict[int, Bound] = plan.effective(board)
+        self.goal_ua = min(plan.start_ua, plan.program.current_ua)
+        """Where the output is to go: the plan's start, then what the member chose."""
         self._channel = channel
         self._device_tag = stimulation.tag(serial)
         self._member_tag = stimulation.tag(member)
@@ -114,6 +116,19 @@ class StimulationController:
         with suppress(RequestRefused, RequestTimeout, LinkLost):
             await self._channel.request(stimulation.STOP)
 
+    def change_level(self, by_ua: int) -> int:
+        """Let the member have more or less, never more than the plan's current; returns the new goal in µA.
+
+        The loop goes there: down at once, up within the plan's step and slew.
+        """
+        self.goal_ua = min(max(0, self.goal_ua + by_ua), self.plan.program.current_ua)
+        return self.goal_ua
+
+    @property
+    def step_ua(self) -> int:
+        """The most by which the output rises at once."""
+        return self.limits[limits.STEP].value
+
     async def _synchronise(self) -> None:
         """Continue the counter of this connection."""
         self._counter = max(self._counter, (await self._ask_state()).counter)
@@ -146,24 +161,9 @@ class StimulationController:
 
     async def _arm(self) -> None:
         """Wait for the device's button and a good contact."""
-        give_up_s = _now_s() + BUTTON_S
-        asked = False
-        while not self._stopping:
-            try:
-                await self._command(stimulation.ARM)
-                break
-            except RequestRefused as error:
-                if error.reason != messages.BUTTON_NEEDED:
-                    raise
-            if not asked and self._on_button_needed is not None:
-                self._on_button_needed()
-            asked = True
-            if _now_s() > give_up_s:
-                raise StimulationRefused(
-                    f"nobody held the device's button for half a second within {BUTTON_S:g} s; "
-                    "hold it and try again"
-                )
-            await asyncio.sleep(LOOP_S)
+        await until_button_held(
+            lambda: self._command(stimulation.ARM), self._on_button_needed, lambda: self._stopping
+        )
         state = await self._wait_while(stimulation.CHECKING_CONTACT, CONTACT_CHECK_S)
         if state.state != stimulation.ARMED and not self._stopping:
             reason = words.fault(state.fault) if state.fault else words.cause(state.cause)
@@ -173,8 +173,6 @@ class StimulationController:
         """Start, then the loop: look, decide, renew."""
         if not self._stopping:
             await self._command(stimulation.START)
-        goal_ua = self.plan.program.current_ua
-        step_ua = self.limits[limits.STEP].value
         ends_s = _now_s() + self.plan.minutes * 60
         while not self._stopping and _now_s() < ends_s:
             state = await self._fresh_state()
@@ -182,8 +180,12 @@ class StimulationController:
                 return
             try:
                 await self._command(stimulation.RENEW)
-                if state.target_ua < goal_ua and state.level_ua >= state.target_ua:
-                    await self._command(stimulation.SET_LEVEL, min(state.level_ua + step_ua, goal_ua))
+                if state.target_ua > self.goal_ua:
+                    await self._command(stimulation.SET_LEVEL, self.goal_ua)
+                elif state.target_ua < self.goal_ua and state.level_ua >= state.target_ua:
+                    await self._command(
+                        stimulation.SET_LEVEL, min(state.level_ua + self.step_ua, self.goal_ua)
+                    )
             except RequestRefused as error:
                 if error.reason not in (messages.WRONG_STATE, messages.FAULT_LATCHED):
                     raise

@@ -7,9 +7,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kinetens.errors import StimulationRefused
 from kinetens.stim import words
+from kinetens.stim.arithmetic import arithmetic
 from kinetens_protocol import limits, stimulation
 from kinetens_protocol.limits import Bound, Program
+from kinetens_protocol.messages import Refusal
 
+_UNLIMITED = 0xFFFF_FFFF
 Modulation = Literal["none", "rate", "width", "amplitude"]
 _MODULATIONS: dict[Modulation, int] = {
     "none": limits.STEADY,
@@ -23,6 +26,8 @@ _CEILINGS = {limit.name.replace(" ", "_"): limit for limit in limits.LIMITS}
 class StimulationPlan(BaseModel):
     """What a member may be given. Refuses unknown keys, NaN, infinite and negative values.
 
+    current_ma is the most that the member may choose, start_ma where the output rises to by itself (to
+    current_ma without it).
     Without a burst the pulses come evenly at frequency_hz; with one, frequency_hz is the rate within a burst.
     ceilings override the default plan's, by the limit's name with underscores and in the envelope's unit
     (limits.LIMITS). modulation swings rate, width or amplitude down by modulation_depth and back once in
@@ -35,6 +40,7 @@ class StimulationPlan(BaseModel):
 
     name: str
     current_ma: float = Field(gt=0, le=1000)
+    start_ma: float | None = Field(default=None, gt=0, le=1000)
     phase_us: int = Field(gt=0, le=65_535)
     gap_us: int = Field(default=50, ge=0, le=65_535)
     frequency_hz: float = Field(gt=0, le=1e6)
@@ -68,6 +74,11 @@ class StimulationPlan(BaseModel):
             modulation_depth_permille=round(self.modulation_depth * 1000),
             modulation_period_ms=round(self.modulation_period_s * 1000),
         )
+
+    @property
+    def start_ua(self) -> int:
+        """The level to which the output rises by itself, in µA."""
+        return round((self.current_ma if self.start_ma is None else self.start_ma) * 1000)
 
     @property
     def flags(self) -> int:
@@ -106,24 +117,22 @@ class StimulationPlan(BaseModel):
                 f"({'; '.join(self.arithmetic())})"
             )
 
+    def refusals(self, bounds: dict[int, Bound]) -> list[Refusal]:
+        """Every limit that the programme passes, in the order in which `check` would find them."""
+        found: list[Refusal] = []
+        left = dict(bounds)
+        while refusal := limits.check(self.program, left):
+            found.append(refusal)
+            bound = left[refusal.subject]
+            lifted = bound._replace(value=0 if limits.BY_CODE[bound.code].is_floor else _UNLIMITED)
+            if bound == lifted:  # pulses that do not fit their rate: no limit that could be lifted
+                break
+            left[refusal.subject] = lifted
+        return found
+
     def arithmetic(self) -> list[str]:
         """How the programme's quantities follow from each other, one step a line."""
-        program = self.program
-        current_ma = program.current_ua / 1000
-        per_second = limits.pulses_per_second(program)
-        duty = limits.duty_ppm(program)
-        rms = limits.rms_ua(program.current_ua, duty)
-        average = limits.average_ua(program.current_ua, duty)
-        charge = limits.phase_charge_nc(program.current_ua, program.phase_us)
-        density = limits.density_ua_per_cm2(rms, program.pad_area_mm2, program.contact_permille)
-        pad = f"({self.contact:g} × {self.pad_area_cm2:g} cm²)"
-        return [
-            f"phase charge {current_ma:g} mA × {program.phase_us} µs = {charge / 1000:g} µC",
-            f"duty {limits.PHASES} × {program.phase_us} µs × {per_second} pulses/s = {duty / 1e6:g}",
-            f"rms current {current_ma:g} mA × √{duty / 1e6:g} = {rms / 1000:.4g} mA",
-            f"average current {current_ma:g} mA × {duty / 1e6:g} = {average / 1000:.4g} mA",
-            f"rms density {rms / 1000:.4g} mA / {pad} = {density / 1000:.4g} mA/cm²",
-        ]
+        return [f"{step.name} {step.working} = {step.value}" for step in arithmetic(self.program)]
 
 
 def default_plan(minutes: float = 20.0, *, answers_ok: bool = False) -> StimulationPlan:

@@ -1,28 +1,13 @@
 """Limits, refusals and states in words, in the units people use."""
 
+from kinetens.stim import units
 from kinetens_protocol import limits, messages, stimulation
 from kinetens_protocol.messages import Refusal
-
-_SHOWN = {
-    "µA": (1e3, "mA"),
-    "µA/cm²": (1e3, "mA/cm²"),
-    "µA/s": (1e3, "mA/s"),
-    "nC": (1e3, "µC"),
-    "µW/cm²": (1e6, "W/cm²"),
-    "mHz": (1e3, "Hz"),
-    "mm²": (1e2, "cm²"),
-    "‰": (1e1, "%"),
-}
-_MINUTE_MS = 60_000
 
 
 def quantity(code: int, value: int) -> str:
     """A limit's value with its unit."""
-    unit = limits.BY_CODE[code].unit
-    if unit == "ms" and value >= _MINUTE_MS:
-        return f"{value / _MINUTE_MS:g} min"
-    divisor, shown = _SHOWN.get(unit, (1, unit))
-    return f"{value / divisor:g} {shown}".strip()
+    return units.text(units.of_limit(code), value)
 
 
 def limit_refusal(refusal: Refusal) -> str:

@@ -83,6 +83,7 @@ class FirmwareProcess:
                 stdout=self._output,
                 stderr=self._output,
                 pass_fds=(calls_write, answers_read),
+                start_new_session=True,  # a terminal's Ctrl-C or hang-up is the program's to answer, not the device's
             )
         except (OSError, ValueError) as error:  # ValueError: Windows hands no pipes over
             self._close()
