@@ -25,7 +25,9 @@ class Row:
 
 def rows() -> list[Row]:
     lines = (ROOT / "docs" / "hazards.md").read_text().splitlines()
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| H")]
+    cells = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| H")
+    ]
     return [Row(*row) for row in cells]
 
 
@@ -34,7 +36,10 @@ def quoted(text: str) -> list[str]:
 
 
 def defines(path: Path, name: str) -> bool:
-    return re.search(rf"^\s*(async )?(def|class) {re.escape(name)}\b", path.read_text(), re.MULTILINE) is not None
+    return (
+        re.search(rf"^\s*(async )?(def|class) {re.escape(name)}\b", path.read_text(), re.MULTILINE)
+        is not None
+    )
 
 
 def test_every_hazard_has_its_row():

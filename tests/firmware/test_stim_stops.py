@@ -117,7 +117,11 @@ def test_a_tick_that_is_held_up_itself_hands_over_no_train_after_the_silence():
         bench.world.at(stall_s, lambda bench=bench: bench.world.pass_time(0.4))
         bench.run(1)
         assert judge(bench.record, stops=[Stop(f"stall at call {call}", stall_s, 0.15)]) == []
-        assert bench.state().fault in (stimulation.STALLED, stimulation.LEAD_OFF, stimulation.WRONG_CURRENT), call
+        assert bench.state().fault in (
+            stimulation.STALLED,
+            stimulation.LEAD_OFF,
+            stimulation.WRONG_CURRENT,
+        ), call
         Path("state/dose.bin").unlink()
         Path("state/dose.old").unlink()
 

@@ -29,7 +29,7 @@ DROPPED = -1
 
 @dataclass
 class Specification:
-    """What protocol/specification.md says of a frame, kept apart from the firmware: it remembers counter and identifier."""
+    """What protocol/specification.md says of a frame, apart from the firmware: it remembers counter and identifier."""
 
     counter: int
     identifier: int | None = None
@@ -37,8 +37,11 @@ class Specification:
     stale: set[bytes] = field(default_factory=set[bytes])
 
     def reasons(self, data: bytes, *, active: bool) -> set[int] | None:
-        """The reasons that an answer may have; None when any but MALFORMED and STALE may be, since it is a good command."""
-        if not messages.HEADER_BYTES <= len(data) <= messages.LONGEST_REQUEST_BYTES or data[0] != messages.REQUEST:
+        """The reasons that an answer may have; None for a good command, of which the device's state decides."""
+        if (
+            not messages.HEADER_BYTES <= len(data) <= messages.LONGEST_REQUEST_BYTES
+            or data[0] != messages.REQUEST
+        ):
             return {DROPPED}
         operation, payload = data[1], data[messages.HEADER_BYTES :]
         if operation in (stimulation.STOP, stimulation.STATE):
@@ -142,7 +145,8 @@ def test_of_ten_thousand_frames_none_is_accepted_that_should_not_be(
         data = host.good() if rng.random() < 0.15 else host.spoiled()
         identifier = int.from_bytes(data[2:4], "little")
         is_request = (
-            messages.HEADER_BYTES <= len(data) <= messages.LONGEST_REQUEST_BYTES and data[0] == messages.REQUEST
+            messages.HEADER_BYTES <= len(data) <= messages.LONGEST_REQUEST_BYTES
+            and data[0] == messages.REQUEST
         )
         if is_request and identifier == specified.identifier and data[1] != stimulation.STOP:
             assert bytes(requests.answer(data, MTU)) == specified.answer
@@ -153,7 +157,11 @@ def test_of_ten_thousand_frames_none_is_accepted_that_should_not_be(
         if answer is not None:
             specified.identifier, specified.answer = identifier, bytes(answer)
             message = messages.unpack_message(specified.answer)
-            assert (message.kind, message.code, message.identifier) == (messages.RESPONSE, data[1], identifier)
+            assert (message.kind, message.code, message.identifier) == (
+                messages.RESPONSE,
+                data[1],
+                identifier,
+            )
             reason = message.payload[0]
             assert reason in messages.REASONS
         if allowed is None:

@@ -22,6 +22,8 @@ from kinetens.virtual.campaign.runs import (
     play_altered,
     processes,
     quiet_libraries,
+)
+from kinetens.virtual.campaign.runs import (
     simulate as run,
 )
 from kinetens.virtual.campaign.shrink import in_pool, shrink
@@ -33,14 +35,36 @@ _SHRUNK = 3
 
 
 @click.command()
-@click.option("--hours", type=FiniteRange(0, inf, min_open=True), default=1.0, show_default=True, help="Simulated hours.")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The first seed; each is one history.")
+@click.option(
+    "--hours",
+    type=FiniteRange(0, inf, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Simulated hours.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    help="The first seed; each is one history.",
+)
 @click.option("--faults", default="all", show_default=True, help="all, or names separated by commas.")
-@click.option("--members", type=click.IntRange(1, 20), default=1, show_default=True, help="Members and devices in each world.")
+@click.option(
+    "--members",
+    type=click.IntRange(1, 20),
+    default=1,
+    show_default=True,
+    help="Members and devices in each world.",
+)
 @click.option("--jobs", type=click.IntRange(1), help="Processes.  [default: one for each core]")
 @click.option("--replay", type=click.IntRange(0), help="Show one seed's history step by step instead.")
-@click.option("--without", help="Switch a control off, to see that its loss is noticed (docs/hazards.md names them).")
-@click.option("--shrink/--no-shrink", "shrinks", default=True, help="Look for the shortest history of a violation.")
+@click.option(
+    "--without", help="Switch a control off, to see that its loss is noticed (docs/hazards.md names them)."
+)
+@click.option(
+    "--shrink/--no-shrink", "shrinks", default=True, help="Look for the shortest history of a violation."
+)
 @json_option
 @click.pass_context
 def simulate(
@@ -130,11 +154,17 @@ def _story(bad: Verdict, shortest: Verdict | None) -> dict[str, Any]:
     return {
         "seed": bad.story.seed,
         "violations": [
-            {"invariant": one.invariant, "time_s": round(one.time_s, 4), "text": one.text} for one in told.violations
+            {"invariant": one.invariant, "time_s": round(one.time_s, 4), "text": one.text}
+            for one in told.violations
         ],
         "shortest": shortest is not None,
         "history": [
-            {"at_s": event.at_s, "fault": event.fault, "lasts_s": event.lasts_s, "what": BY_NAME[event.fault].what}
+            {
+                "at_s": event.at_s,
+                "fault": event.fault,
+                "lasts_s": event.lasts_s,
+                "what": BY_NAME[event.fault].what,
+            }
             for event in told.story.events
         ],
     }

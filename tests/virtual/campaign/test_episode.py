@@ -51,7 +51,9 @@ def test_a_device_that_is_reset_in_the_midst_of_a_driver_call_begins_at_idle():
 
 
 def test_two_members_are_judged_each_for_themselves():
-    verdicts = play([story(seed=5, seconds=15.0), story(Event(9.0, "pads-short", 3.0, 1), seed=6, seconds=15.0)])
+    verdicts = play(
+        [story(seed=5, seconds=15.0), story(Event(9.0, "pads-short", 3.0, 1), seed=6, seconds=15.0)]
+    )
     assert [verdict.violations for verdict in verdicts] == [(), ()]
     assert "short" not in verdicts[0].stops
 

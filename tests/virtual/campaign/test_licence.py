@@ -205,7 +205,9 @@ def test_the_session_s_time_ends_it(hand: Hand):
     hand.start()
     hand.pulses(4.1, 9.0)
     short = SETTING.plan.model_copy(update={"minutes": 0.05})
-    configure = stimulation.Configure(101, short.flags, 1000, 1, 2, short.program, tuple(short.limits.items()))
+    configure = stimulation.Configure(
+        101, short.flags, 1000, 1, 2, short.program, tuple(short.limits.items())
+    )
     data = messages.pack_request(stimulation.CONFIGURE, 1, stimulation.pack_configure(configure))
     hand.facts.delivered[0] = (1.0, data)
     assert hand.broken() >= {1, 3}

@@ -72,9 +72,7 @@ def test_the_loss_of_every_control_is_noticed():
     with processes(jobs) as pool:
         for mutation in MUTATIONS:
             findings = Findings()
-            order = Order(
-                SEEDS * SECONDS / 3600, 1, mutation.faults, seconds=SECONDS, mutation=mutation.name
-            )
+            order = Order(SEEDS * SECONDS / 3600, 1, mutation.faults, seconds=SECONDS, mutation=mutation.name)
             simulate(pool, jobs, order, findings, lambda _: None, noticed)
             if not noticed(findings):
                 unnoticed.append(mutation.name)

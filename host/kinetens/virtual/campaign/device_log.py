@@ -38,7 +38,9 @@ def judge_log(flash: Path, accepted: Sequence[tuple[int, int]], time_s: float) -
     """
     done = subprocess.run([find_micropython(), "-c", _PROGRAM], cwd=flash, capture_output=True)
     if done.returncode:
-        return [Violation(7, time_s, f"the log cannot be read: {done.stderr.decode().strip().splitlines()[-1]}")]
+        return [
+            Violation(7, time_s, f"the log cannot be read: {done.stderr.decode().strip().splitlines()[-1]}")
+        ]
     logged: set[tuple[int, int]] = set()
     check, following, offset = stimulation_log.NO_CHECK, 0, 0
     while offset < len(done.stdout):

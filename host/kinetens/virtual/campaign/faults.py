@@ -214,9 +214,7 @@ def _flash_fails(scene: Scene, event: Event) -> None:
 def _silent(address: int, condition: str) -> Callable[[Scene, Event], None]:
     def inject(scene: Scene, event: Event) -> None:
         dead = scene.device.hardware.dead_addresses
-        scene.for_a_while(
-            condition, event.lasts_s, lambda: dead.add(address), lambda: dead.discard(address)
-        )
+        scene.for_a_while(condition, event.lasts_s, lambda: dead.add(address), lambda: dead.discard(address))
 
     return inject
 
@@ -260,9 +258,7 @@ def _hot(scene: Scene, event: Event) -> None:
     def heat(degc: float) -> None:
         sensor.config = replace(usual, temperature_degc=degc)
 
-    scene.for_a_while(
-        "too hot", event.lasts_s, lambda: heat(78.0), lambda: heat(usual.temperature_degc)
-    )
+    scene.for_a_while("too hot", event.lasts_s, lambda: heat(78.0), lambda: heat(usual.temperature_degc))
 
 
 # Pads and member
@@ -365,45 +361,153 @@ def _shakes(setting: Setting, event: Event, seconds: float) -> None:
 
 
 FAULTS = (
-    Fault("host-killed", "H04", "the host program is killed; a new one starts later", _host_killed, lasts_s=(1, 8)),
-    Fault("host-stalled", "H04", "the host's event loop stands still", lambda s, e: s.host.freeze(e.lasts_s), lasts_s=(0.2, 6)),
+    Fault(
+        "host-killed",
+        "H04",
+        "the host program is killed; a new one starts later",
+        _host_killed,
+        lasts_s=(1, 8),
+    ),
+    Fault(
+        "host-stalled",
+        "H04",
+        "the host's event loop stands still",
+        lambda s, e: s.host.freeze(e.lasts_s),
+        lasts_s=(0.2, 6),
+    ),
     Fault("host-greedy", "H01", "the host program asks for more than it may", _greedy, lasts_s=(3, 12)),
-    Fault("link-stalled", "H05", "the radio lets nothing through; it waits", lambda s, e: s.world.radio.stall(e.lasts_s), lasts_s=(0.2, 3.5)),
+    Fault(
+        "link-stalled",
+        "H05",
+        "the radio lets nothing through; it waits",
+        lambda s, e: s.world.radio.stall(e.lasts_s),
+        lasts_s=(0.2, 3.5),
+    ),
     Fault("link-cut", "H05", "the connection breaks without a word", _link_cut),
     Fault("link-closed", "H05", "the host ends the connection properly", lambda s, e: s.host.close_link()),
-    Fault("notifications-lost", "H05", "whole notifications are lost in the host", _notifications_lost, lasts_s=(0.5, 10)),
+    Fault(
+        "notifications-lost",
+        "H05",
+        "whole notifications are lost in the host",
+        _notifications_lost,
+        lasts_s=(0.5, 10),
+    ),
     Fault("host-stop", "H19", "the user ends the stimulation on the host", lambda s, e: s.host.stop()),
-    Fault("second-host", "H12", "another host wants control without the member's button", _second_host, lasts_s=(5, 15), weight=0.4),
-    Fault("command-damaged", "H13", "commands arrive with other bytes, cut off or too long", _damaged, lasts_s=(0, 4)),
+    Fault(
+        "second-host",
+        "H12",
+        "another host wants control without the member's button",
+        _second_host,
+        lasts_s=(5, 15),
+        weight=0.4,
+    ),
+    Fault(
+        "command-damaged",
+        "H13",
+        "commands arrive with other bytes, cut off or too long",
+        _damaged,
+        lasts_s=(0, 4),
+    ),
     Fault("command-lost", "H13", "commands never arrive though the host thinks so", _lost, lasts_s=(0, 2)),
     Fault("command-repeated", "H13", "commands arrive twice", _repeated, lasts_s=(0, 3)),
     Fault("command-reordered", "H13", "commands arrive late and out of order", _reordered, lasts_s=(0, 3)),
-    Fault("command-replayed", "H13", "old commands are replayed while the host is jammed", _replayed, lasts_s=(1.5, 5)),
-    Fault("firmware-stalled", "H06", "the processor is kept from its program, from any driver call on", _stalled, lasts_s=(0.02, 3)),
-    Fault("firmware-hung", "H06", "the processor is kept so long that the watchdog resets it", _stalled, lasts_s=(5.2, 7), weight=RARE),
+    Fault(
+        "command-replayed",
+        "H13",
+        "old commands are replayed while the host is jammed",
+        _replayed,
+        lasts_s=(1.5, 5),
+    ),
+    Fault(
+        "firmware-stalled",
+        "H06",
+        "the processor is kept from its program, from any driver call on",
+        _stalled,
+        lasts_s=(0.02, 3),
+    ),
+    Fault(
+        "firmware-hung",
+        "H06",
+        "the processor is kept so long that the watchdog resets it",
+        _stalled,
+        lasts_s=(5.2, 7),
+        weight=RARE,
+    ),
     Fault("firmware-reset", "H07", "the chip resets at any driver call", _reset, weight=RARE),
-    Fault("flash-write-cut", "H20", "power fails in the midst of a write to flash", _cut_at_write, weight=RARE),
+    Fault(
+        "flash-write-cut", "H20", "power fails in the midst of a write to flash", _cut_at_write, weight=RARE
+    ),
     Fault("flash-fails", "H20", "the flash takes no writes", _flash_fails, lasts_s=(1, 15)),
-    Fault("converter-silent", "H06", "the output's converter does not answer", _silent(_CONVERTER_ADDRESS, "converter silent"), lasts_s=(0.4, 3)),
-    Fault("sensor-silent", "H15", "the motion sensor does not answer", _silent(_SENSOR_ADDRESS, "sensor silent"), lasts_s=(0.4, 3)),
+    Fault(
+        "converter-silent",
+        "H06",
+        "the output's converter does not answer",
+        _silent(_CONVERTER_ADDRESS, "converter silent"),
+        lasts_s=(0.4, 3),
+    ),
+    Fault(
+        "sensor-silent",
+        "H15",
+        "the motion sensor does not answer",
+        _silent(_SENSOR_ADDRESS, "sensor silent"),
+        lasts_s=(0.4, 3),
+    ),
     Fault("sensor-errors", "H15", "single transfers of the motion sensor fail", _transfers_fail),
     Fault("motion-frozen", "H15", "the motion sensor repeats its last sample", _frozen, lasts_s=(2, 6)),
     Fault("fall", "H14", "the member falls", _fall_seen, _falls),
     Fault("violent-motion", "H14", "the device is shaken violently", _violence_seen, _shakes, lasts_s=(1, 3)),
-    Fault("exercise", "H14", "the member exercises during stimulation", _exercise_seen, _exercises, lasts_s=(8, 16), weight=0.5),
+    Fault(
+        "exercise",
+        "H14",
+        "the member exercises during stimulation",
+        _exercise_seen,
+        _exercises,
+        lasts_s=(8, 16),
+        weight=0.5,
+    ),
     Fault("pad-off", "H08", "a pad comes off", _pads("open"), lasts_s=(0.05, 3)),
     Fault("pad-half-off", "H08", "half of a pad lifts", _pads("half"), lasts_s=(0.1, 3)),
     Fault("pads-short", "H09", "the pads touch each other", _pads("short"), lasts_s=(0.1, 3)),
     Fault("charger", "H16", "the charger is plugged in", _charger, lasts_s=(1, 4)),
     Fault("battery-low", "H17", "the battery sags", _sags, lasts_s=(2, 5)),
     Fault("too-hot", "H17", "the device gets too hot", _hot, lasts_s=(3, 6), weight=0.5),
-    Fault("button", "H19", "the member presses the button, shortly or long", _pressed, lasts_s=(0.03, 1.0), weight=2),
-    Fault("clock-wraps", "H21", "the device's counters wrap, just as the host is silent", _silent_while_it_wraps, _wraps, at_start=True),
+    Fault(
+        "button",
+        "H19",
+        "the member presses the button, shortly or long",
+        _pressed,
+        lasts_s=(0.03, 1.0),
+        weight=2,
+    ),
+    Fault(
+        "clock-wraps",
+        "H21",
+        "the device's counters wrap, just as the host is silent",
+        _silent_while_it_wraps,
+        _wraps,
+        at_start=True,
+    ),
     Fault("other-table", "H18", "the host has another table of limits", prepare=_other_table, at_start=True),
-    Fault("no-answers", "H11", "the questions about contraindications are not answered", prepare=_no_answers, at_start=True),
-    Fault("other-device", "H22", "the host's plan is for another device", prepare=_other_device, at_start=True),
-    Fault("other-member", "H22", "the device belongs to another member", prepare=_other_member, at_start=True),
-    Fault("session-over", "H10", "the session's time is over within the story; the host wants another", prepare=_short, at_start=True),
+    Fault(
+        "no-answers",
+        "H11",
+        "the questions about contraindications are not answered",
+        prepare=_no_answers,
+        at_start=True,
+    ),
+    Fault(
+        "other-device", "H22", "the host's plan is for another device", prepare=_other_device, at_start=True
+    ),
+    Fault(
+        "other-member", "H22", "the device belongs to another member", prepare=_other_member, at_start=True
+    ),
+    Fault(
+        "session-over",
+        "H10",
+        "the session's time is over within the story; the host wants another",
+        prepare=_short,
+        at_start=True,
+    ),
     Fault("dose-spent", "H10", "sessions earlier that day", prepare=_spent, at_start=True),
-)  # fmt: skip
+)
 BY_NAME = {fault.name: fault for fault in FAULTS}

@@ -23,6 +23,7 @@ _LOOKS_AGAIN_S = 1.0
 _BEGINS_AGAIN_S = 1.5
 _HEALTH_S = 3.3
 
+
 class Greed(Enum):
     """How a host program that has gone wrong asks for more than it may."""
 
@@ -36,7 +37,11 @@ class Greed(Enum):
 
 
 _STEP_UA = 500
-_PUSHES = {Greed.TOO_HIGH: (1, _STEP_UA), Greed.TOO_BIG_A_STEP: (1, 5 * _STEP_UA), Greed.TOO_FAST: (4, _STEP_UA)}
+_PUSHES = {
+    Greed.TOO_HIGH: (1, _STEP_UA),
+    Greed.TOO_BIG_A_STEP: (1, 5 * _STEP_UA),
+    Greed.TOO_FAST: (4, _STEP_UA),
+}
 """With each renewal: how many steps of what size."""
 _COMMANDS = (
     stimulation.ARM,

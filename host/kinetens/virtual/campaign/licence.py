@@ -90,9 +90,7 @@ class _Clerk:
         self._time_s = np.array(record.time_s)
         self._current_a = np.array(record.current_a)
         self._powered = np.array(record.powered, dtype=np.bool_)
-        self._sessions = [
-            _Session(-spent.ended_ago_s, spent.used_s, True) for spent in setting.spent
-        ]
+        self._sessions = [_Session(-spent.ended_ago_s, spent.used_s, True) for spent in setting.spent]
         self._counter = -1
         self._configured: stimulation.Configure | None = None
         self._held: Span | None = None

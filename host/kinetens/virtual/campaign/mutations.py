@@ -4,7 +4,7 @@ A mutation replaces exact text in the deployed copy of the firmware, or in a mod
 Text that is not there exactly once is an error: then the control has moved, and its mutation must follow.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -25,7 +25,9 @@ class Change:
     def applied_to(self, text: str) -> str:
         """Raises InvalidInput when the text has moved."""
         if text.count(self.old) != 1:
-            raise InvalidInput(f"a mutation of {self.file} does not fit: {text.count(self.old)} times '{self.old}'")
+            raise InvalidInput(
+                f"a mutation of {self.file} does not fit: {text.count(self.old)} times '{self.old}'"
+            )
         return text.replace(self.old, self.new)
 
 
@@ -113,7 +115,11 @@ MUTATIONS = (
         "H03",
         ("host-greedy",),
         device=(
-            Change(_SUPERVISOR, "rise_ua = self.plan.limits[limits.SLEW].value * elapsed_ms // 1000", "rise_ua = 60_000"),
+            Change(
+                _SUPERVISOR,
+                "rise_ua = self.plan.limits[limits.SLEW].value * elapsed_ms // 1000",
+                "rise_ua = 60_000",
+            ),
         ),
     ),
     Mutation(
@@ -121,7 +127,11 @@ MUTATIONS = (
         "H03",
         ("button", "link-closed"),
         device=(
-            Change(_SUPERVISOR, "self.level_ua = self.target_ua = self._given_ua = self._fed_ua = 0\n        self.cut", "self._fed_ua = 0\n        self.cut"),
+            Change(
+                _SUPERVISOR,
+                "self.level_ua = self.target_ua = self._given_ua = self._fed_ua = 0\n        self.cut",
+                "self._fed_ua = 0\n        self.cut",
+            ),
         ),
     ),
     Mutation(
@@ -191,7 +201,9 @@ MUTATIONS = (
         ("dose-spent",),
         device=(
             Change("stim/dose.py", "(messages.DOSE_SPENT, limits.DAY_SESSIONS, self.sessions() + 1),", ""),
-            Change("stim/dose.py", "min(session_ms, self.session_ms() + self.day_left_ms(bounds))", "session_ms"),
+            Change(
+                "stim/dose.py", "min(session_ms, self.session_ms() + self.day_left_ms(bounds))", "session_ms"
+            ),
         ),
     ),
     Mutation(
@@ -204,7 +216,13 @@ MUTATIONS = (
         "button-unneeded",
         "H12",
         ("second-host",),
-        device=(Change(_COMMANDS, "if self._supervisor.cut or not self._supervisor.button_state.ready:", "if self._supervisor.cut:"),),
+        device=(
+            Change(
+                _COMMANDS,
+                "if self._supervisor.cut or not self._supervisor.button_state.ready:",
+                "if self._supervisor.cut:",
+            ),
+        ),
     ),
     Mutation(
         "counter-ignored",
@@ -231,7 +249,11 @@ MUTATIONS = (
         "H14",
         ("fall",),
         device=(
-            Change(_WATCH, "(_FELL, stimulation.FREE_FALL), (_VIOLENT, stimulation.VIOLENT_MOTION)", "(_VIOLENT, stimulation.VIOLENT_MOTION),"),
+            Change(
+                _WATCH,
+                "(_FELL, stimulation.FREE_FALL), (_VIOLENT, stimulation.VIOLENT_MOTION)",
+                "(_VIOLENT, stimulation.VIOLENT_MOTION),",
+            ),
         ),
     ),
     Mutation(
@@ -239,7 +261,11 @@ MUTATIONS = (
         "H14",
         ("violent-motion",),
         device=(
-            Change(_WATCH, "(_FELL, stimulation.FREE_FALL), (_VIOLENT, stimulation.VIOLENT_MOTION)", "(_FELL, stimulation.FREE_FALL),"),
+            Change(
+                _WATCH,
+                "(_FELL, stimulation.FREE_FALL), (_VIOLENT, stimulation.VIOLENT_MOTION)",
+                "(_FELL, stimulation.FREE_FALL),",
+            ),
             Change(_WATCH, "return stimulation.MOVEMENT if state[_MOVES] else", "return"),
         ),
     ),
@@ -247,7 +273,13 @@ MUTATIONS = (
         "movement-unnoticed",
         "H14",
         ("exercise",),
-        device=(Change(_WATCH, "return stimulation.MOVEMENT if state[_MOVES] else stimulation.NOT_STOPPED", "return stimulation.NOT_STOPPED"),),
+        device=(
+            Change(
+                _WATCH,
+                "return stimulation.MOVEMENT if state[_MOVES] else stimulation.NOT_STOPPED",
+                "return stimulation.NOT_STOPPED",
+            ),
+        ),
     ),
     Mutation(
         "frozen-data-believed",
@@ -260,7 +292,11 @@ MUTATIONS = (
         "H15",
         ("sensor-silent",),
         device=(
-            Change("app.py", "            return stimulation.MOTION\n", "            return stimulation.NOT_STOPPED\n"),
+            Change(
+                "app.py",
+                "            return stimulation.MOTION\n",
+                "            return stimulation.NOT_STOPPED\n",
+            ),
         ),
     ),
     Mutation(
@@ -273,7 +309,9 @@ MUTATIONS = (
         "battery-unwatched",
         "H17",
         ("battery-low",),
-        device=(Change(_SUPERVISOR, "(battery_low, stimulation.BATTERY_LOW", "(False, stimulation.BATTERY_LOW"),),
+        device=(
+            Change(_SUPERVISOR, "(battery_low, stimulation.BATTERY_LOW", "(False, stimulation.BATTERY_LOW"),
+        ),
     ),
     Mutation(
         "heat-unwatched",
@@ -285,14 +323,20 @@ MUTATIONS = (
         "limits-uncompared",
         "H18",
         ("other-table",),
-        host=(Change("kinetens.stim.controller", "if other.value != bound.value and not", "if False and not"),),
+        host=(
+            Change("kinetens.stim.controller", "if other.value != bound.value and not", "if False and not"),
+        ),
     ),
     Mutation(
         "button-ignored",
         "H19",
         ("button",),
         device=(
-            Change(_SUPERVISOR, "            self.cut = True\n            self.output.stop_now()", "            pass"),
+            Change(
+                _SUPERVISOR,
+                "            self.cut = True\n            self.output.stop_now()",
+                "            pass",
+            ),
             Change(_SUPERVISOR, "elif self.button_state.pressed or self.cut:", "elif False:"),
         ),
     ),
@@ -306,7 +350,13 @@ MUTATIONS = (
         "commands-unlogged",
         "H20",
         ("button",),
-        device=(Change(_COMMANDS, "            self._entries.append(stimulation_log.COMMAND, operation, value, command.counter)", "            pass"),),
+        device=(
+            Change(
+                _COMMANDS,
+                "            self._entries.append(stimulation_log.COMMAND, operation, value, command.counter)",
+                "            pass",
+            ),
+        ),
     ),
     Mutation(
         "torn-writes-unnoticed",
@@ -319,7 +369,11 @@ MUTATIONS = (
         "H21",
         ("clock-wraps",),
         device=(
-            Change("system/clock.py", "return time.ticks_diff(time.ticks_ms(), since_ms)", "return time.ticks_ms() - since_ms"),
+            Change(
+                "system/clock.py",
+                "return time.ticks_diff(time.ticks_ms(), since_ms)",
+                "return time.ticks_ms() - since_ms",
+            ),
         ),
     ),
     Mutation(
@@ -334,7 +388,7 @@ MUTATIONS = (
         ("other-device",),
         device=(Change(_COMMANDS, "if configure.device_tag != self._device_tag:", "if False:"),),
     ),
-)  # fmt: skip
+)
 
 
 def by_name(name: str) -> Mutation:

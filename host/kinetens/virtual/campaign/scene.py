@@ -55,7 +55,13 @@ class Setting:
 _EVEN = {"phase_us": 100, "frequency_hz": 80.0}
 _SLOW = {"phase_us": 60, "frequency_hz": 10.0}
 _FAST = {"phase_us": 80, "frequency_hz": 120.0}
-_BURSTS = {"phase_us": 100, "gap_us": 0, "frequency_hz": 5000.0, "burst_pulses": 8, "burst_frequency_hz": 50.0}
+_BURSTS = {
+    "phase_us": 100,
+    "gap_us": 0,
+    "frequency_hz": 5000.0,
+    "burst_pulses": 8,
+    "burst_frequency_hz": 50.0,
+}
 _PROGRAMMES = (_EVEN, _EVEN, _EVEN, _SLOW, _FAST, _BURSTS)
 
 
