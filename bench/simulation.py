@@ -47,7 +47,9 @@ def bench(as_json: bool, seeds: int) -> None:
     """
     quiet_libraries()
     quiet, faulty = Findings(), Findings()
-    play_altered(Order(0, FIRST_SEED, (), seconds=5.0).stories(FIRST_SEED), None)  # imports are not simulation
+    play_altered(
+        Order(0, FIRST_SEED, (), seconds=5.0).stories(FIRST_SEED), None
+    )  # imports are not simulation
     speeds = [
         measure("no faults: always stimulating", Order(0.2, FIRST_SEED, ()), quiet),
         measure("all faults", Order(seeds / 10, FIRST_SEED, chosen_faults("all")), faulty),

@@ -193,7 +193,10 @@ class HostProgram:
     async def _visit(self, link: Link) -> None:
         """Record and stimulate until the link is lost."""
         plan = RecordingPlan(self._folder, exercise="any", side="right", placement="wrist")
-        works = [asyncio.ensure_future(record(link, plan)), asyncio.ensure_future(self._stimulate(link))]
+        works: list[asyncio.Future[Any]] = [
+            asyncio.ensure_future(record(link, plan)),
+            asyncio.ensure_future(self._stimulate(link)),
+        ]
         try:
             done, _ = await asyncio.wait(works, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -4,7 +4,7 @@ A mutation replaces exact text in the deployed copy of the firmware, or in a mod
 Text that is not there exactly once is an error: then the control has moved, and its mutation must follow.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -51,7 +51,7 @@ class Mutation:
             path.write_text(change.applied_to(path.read_text()))
 
     @contextmanager
-    def on_host(self) -> Iterator[None]:
+    def on_host(self) -> Generator[None]:
         """Apply it to this program while the block runs. Raises InvalidInput when it does not fit."""
         for change in self.host:
             _execute(change.file, change.applied_to(_source(change.file)))

@@ -5,7 +5,7 @@ import multiprocessing
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -88,7 +88,7 @@ def faults_of(hazard: str) -> tuple[Fault, ...]:
 
 
 @contextmanager
-def processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
+def processes(jobs: int) -> Generator[ProcessPoolExecutor]:
     """A pool whose processes leave Ctrl-C to the one that started them."""
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _quiet)
     try:
@@ -114,7 +114,7 @@ def simulate(
     order: Order,
     findings: Findings,
     told: Callable[[Findings], None],
-    enough: Callable[[Findings], bool] = lambda _: False,
+    enough: Callable[[Findings], bool] | None = None,
 ) -> None:
     """Play all seeds and add what comes of them to `findings`; `told` after each. Ends early when it is enough."""
     seeds = iter(order.seeds)
@@ -128,7 +128,7 @@ def simulate(
         for future in done:
             findings.add(future.result())
             told(findings)
-        if enough(findings):
+        if enough is not None and enough(findings):
             for future in running:
                 future.cancel()
             return

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kinetens.stim.plan import StimulationPlan
+from kinetens.stim.plan import StimulationPlan, make_plan
 from kinetens.virtual import clock
 from kinetens.virtual.battery import Battery
 from kinetens.virtual.campaign.host import HostProgram
@@ -68,13 +68,15 @@ _PROGRAMMES = (_EVEN, _EVEN, _EVEN, _SLOW, _FAST, _BURSTS)
 def usual_setting(story: Story) -> Setting:
     """A plan and a skin drawn from the seed."""
     rng = story.random("setting")
-    plan = StimulationPlan(
-        name="campaign",
-        current_ma=rng.choice((6.0, 10.0, 15.0)),
-        minutes=30.0,
-        pad_area_cm2=25.0,
-        answers_ok=True,
-        **rng.choice(_PROGRAMMES),
+    plan = make_plan(
+        {
+            "name": "campaign",
+            "current_ma": rng.choice((6.0, 10.0, 15.0)),
+            "minutes": 30.0,
+            "pad_area_cm2": 25.0,
+            "answers_ok": True,
+            **rng.choice(_PROGRAMMES),
+        }
     )
     return Setting(plan, rng.choice((SKIN, SKIN, DRY_SKIN)))
 
