@@ -23,6 +23,9 @@ OTHER_STOP_S = 0.3
 SLOW_CONDITIONS_S = {"motion frozen": 0.55}
 """What shows only in what follows: a quarter of a second of samples, whole from the start, is frozen."""
 
+_ASKED_ONLY_WHEN_USED = ("converter silent",)
+"""What ends the output and forbids no command: it may be well again before the first pulse."""
+
 _HOLD_S = 0.5
 _HOLD_VALID_S = 30.5
 """The device notes a hold at its next look, up to 0.2 s later."""
@@ -301,7 +304,12 @@ class _Clerk:
         return bounds
 
     def _unfit(self, now_s: float) -> bool:
-        spans: Sequence[Span] = [span for spans in self._facts.unfit.values() for span in spans]
+        spans: Sequence[Span] = [
+            span
+            for condition, spans in self._facts.unfit.items()
+            if condition not in _ASKED_ONLY_WHEN_USED
+            for span in spans
+        ]
         return any(span.start_s <= now_s < span.end_s for span in spans)
 
     def _processed_s(self, delivered_s: float) -> float:

@@ -19,6 +19,8 @@ from kinetens.virtual.campaign.story import EPISODE_S, Story, plan
 
 _NEXT_MEMBER = 1_000_003
 """From a member's seed to the next one's in the same world."""
+_LONGEST_S = 240
+"""Wall time for one world, twenty times what it takes."""
 _IN_HAND = 2
 """Seeds handed out for each process."""
 
@@ -121,7 +123,7 @@ def simulate(
     running: set[Future[list[Verdict]]] = set()
     while True:
         while len(running) < jobs * _IN_HAND and (seed := next(seeds, None)) is not None:
-            running.add(pool.submit(play_altered, order.stories(seed), order.mutation))
+            running.add(pool.submit(_play_in_time, order.stories(seed), order.mutation))
         if not running:
             return
         done, running = wait(running, return_when=FIRST_COMPLETED)
@@ -143,8 +145,22 @@ def play_altered(stories: Sequence[Story], mutation: str | None) -> list[Verdict
         return play(stories, without.alter)
 
 
+def _play_in_time(stories: Sequence[Story], mutation: str | None) -> list[Verdict]:
+    """As `play_altered`, in a process of the pool: a world that stands still is a finding too."""
+    signal.alarm(_LONGEST_S)
+    try:
+        return play_altered(stories, mutation)
+    finally:
+        signal.alarm(0)
+
+
+def _stand_still(*_: object) -> None:
+    raise TimeoutError(f"the world stood still: no end within {_LONGEST_S} s")
+
+
 def _quiet() -> None:
     """For a process of the pool: Ctrl-C is for who started it, an end is an end with its files cleaned up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, _stand_still)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     quiet_libraries()
