@@ -19,8 +19,8 @@ _MANY_CALLS = 400
 _FALL_CLEAR_S = 0.15
 """What shorter a fall is may be an arm that drops."""
 _VIOLENCE_CLEAR_S = 0.06
-_MOVEMENT_CLEAR_S = 1.3
-_MOVEMENT_SURE_S = 2.0
+_MOVEMENT_CLEAR_S = 1.8
+_MOVEMENT_SURE_S = 1.4
 """Within the first repetition, after which the member may rest for a moment."""
 _TICKS = 1 << 30
 _SILENT_S = 3.0
