@@ -184,8 +184,9 @@ class Device:
         supervisor = self.stimulation and self.stimulation.supervisor
         while supervisor:
             self._alive |= 2
-            if supervisor.active:  # a charger that is plugged in must not wait for the next status
-                self.power.update()
+            self.power.update()  # a charger that is plugged in must not wait for the next status
+            if supervisor.active:
+                self.sensing.measure_temperature()
             supervisor.conditions(
                 self.power.charging,
                 self.power.battery_low,

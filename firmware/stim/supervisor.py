@@ -264,12 +264,23 @@ class Supervisor:
             self._drive(self.level_ua)
 
     def _drive(self, current_ua):
-        self._given_ua = current_ua
         self.output.keep_high_voltage()
+        if self._held_up():
+            return
+        self._given_ua = current_ua
         pulses = self.output.feed(current_ua)
         if pulses:
             self._fed_ua = current_ua
             self.pulses += pulses
+
+    def _held_up(self):
+        """Whether this tick itself was held up: a train after a silence is a sudden start, and this trips instead. Asked
+        after the high voltage was toggled: what is held up later finds it fallen.
+        """
+        held_up_ms = self._clock.elapsed_ms(self._tick_at)
+        if held_up_ms > STALL_MS:
+            self.trip(stimulation.STALLED, held_up_ms)
+        return held_up_ms > STALL_MS
 
     # How it ends
 

@@ -5,10 +5,14 @@ from machine import ADC, Pin
 from kinetens_protocol.control import UNKNOWN_PERCENT
 
 _SMOOTHING = 4
+_READS = 4
 
 
 class Power:
-    """The battery's voltage (smoothed), whether the charger is connected, and the button."""
+    """The battery's voltage (smoothed), whether it is low, whether the charger is connected, and the button.
+
+    A sag counts at once, its end when the smoothed voltage has come back.
+    """
 
     def __init__(self, board):
         battery = board["battery"]
@@ -22,22 +26,21 @@ class Power:
         self._button_pin = Pin(board["button"]["pin"], Pin.IN, Pin.PULL_UP)
         self._pressed_level = board["button"]["pressed_level"]
         self.battery_mv = self._measure_mv()
+        self.battery_low = self.battery_mv < self._low_mv
         self.charging = False
         self.update()
 
     def update(self):
         """Measure once."""
-        self.battery_mv += (self._measure_mv() - self.battery_mv) // _SMOOTHING
+        now_mv = self._measure_mv()
+        self.battery_mv += (now_mv - self.battery_mv) // _SMOOTHING
+        self.battery_low = now_mv < self._low_mv or self.battery_low and self.battery_mv < self._low_mv
         self.charging = self._charging_pin.value() == self._charging_level
 
     @property
     def battery_percent(self):
         span_mv = self._full_mv - self._empty_mv
         return min(100, max(0, (self.battery_mv - self._empty_mv) * 100 // span_mv))
-
-    @property
-    def battery_low(self):
-        return self.battery_mv < self._low_mv
 
     @property
     def button_pressed(self):
@@ -49,7 +52,8 @@ class Power:
         self._button_pin.irq(lambda pin: handler(self.button_pressed), both)
 
     def _measure_mv(self):
-        return self._adc.read_uv() // 1000 * self._divider_milli // 1000
+        microvolts = sum([self._adc.read_uv() for _ in range(_READS)]) // _READS
+        return microvolts // 1000 * self._divider_milli // 1000
 
 
 class NoPower:

@@ -109,6 +109,23 @@ def test_a_stalled_interpreter_starves_the_output_and_does_not_go_on(program: st
     assert judge(bench.record, stops=[Stop("stall", stall_s, 0.15)]) == []
 
 
+def test_a_tick_that_is_held_up_itself_hands_over_no_train_after_the_silence():
+    """The stall falls within each of the driver calls of a tick; after the last of them the high voltage has fallen."""
+    for call in range(25):
+        bench = running("even")
+        stall_s = bench.world.now_s + call * bench.world.call_s + 1e-6
+        bench.world.at(stall_s, lambda bench=bench: bench.world.pass_time(0.4))
+        bench.run(1)
+        assert judge(bench.record, stops=[Stop(f"stall at call {call}", stall_s, 0.15)]) == []
+        assert bench.state().fault in (
+            stimulation.STALLED,
+            stimulation.LEAD_OFF,
+            stimulation.WRONG_CURRENT,
+        ), call
+        Path("state/dose.bin").unlink()
+        Path("state/dose.old").unlink()
+
+
 @pytest.mark.parametrize("within_tick_s", WITHIN_TICK_S)
 def test_a_reset_ends_the_output_and_boots_to_idle(within_tick_s: float):
     bench = running("even")

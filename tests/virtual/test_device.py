@@ -399,7 +399,7 @@ def test_a_program_that_sleeps_for_ever_is_restarted_by_the_watchdog():
 
 
 def test_a_loop_without_any_call_is_ended_by_the_watchdog_too(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(process, "_HUNG_S", 1.0)
+    monkeypatch.setattr(process, "_HUNG_MS", 1000)
 
     async def work(world: World):
         flash = Path(world._temporary.name) / "flash"

@@ -49,7 +49,7 @@ def test_ticks_begin_where_they_are_told_to(flash: Path):
 
 def test_a_loop_without_a_call_counts_as_hung(flash: Path, monkeypatch: pytest.MonkeyPatch):
     firmware = started(flash, "while True:\n    pass\n")
-    monkeypatch.setattr(process, "_HUNG_S", 0.2)
+    monkeypatch.setattr(process, "_HUNG_MS", 200)
     with pytest.raises(FirmwareHung):
         firmware.next_call()
     firmware.end()

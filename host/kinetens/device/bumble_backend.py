@@ -1,7 +1,7 @@
 """Bleak's API on a Bumble stack: for the virtual radio, and for a Bluetooth dongle without the system's stack."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -68,11 +68,19 @@ class BumbleScanner(BaseBleakScanner):
     async def start(self) -> None:
         self.seen_devices = {}
         self.central.on(Device.EVENT_ADVERTISEMENT, self._on_advertisement)
-        await self.central.start_scanning(active=self._active, filter_duplicates=False)
+        await self._attempt(self.central.start_scanning(active=self._active, filter_duplicates=False))
 
     async def stop(self) -> None:
         self.central.remove_listener(Device.EVENT_ADVERTISEMENT, self._on_advertisement)
-        await self.central.stop_scanning()
+        await self._attempt(self.central.stop_scanning())
+
+    @staticmethod
+    async def _attempt(work: Coroutine[Any, Any, None]) -> None:
+        """A controller that does not answer is a BleakError."""
+        try:
+            await work
+        except BaseBumbleError as error:
+            raise BleakError(str(error) or type(error).__name__) from error
 
     def _on_advertisement(self, advertisement: Advertisement) -> None:
         data = _advertisement_data(advertisement)

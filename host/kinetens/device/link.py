@@ -204,6 +204,7 @@ class Link:
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(LinkLost(f"the connection to {self.name} was lost"))
+                answer.exception()  # who asked may have gone: then nobody needs to be told of it
 
 
 def _accepted(payload: bytes) -> bytes:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from errno import ENODEV
 from pathlib import Path
@@ -15,7 +15,7 @@ from kinetens.virtual import clock
 from kinetens.virtual.bus import BusError
 from kinetens.virtual.hardware import Hardware
 from kinetens.virtual.machine_side import _wire as wire
-from kinetens.virtual.peripheral import BluetoothError, Peripheral
+from kinetens.virtual.peripheral import BluetoothError, Overseer, Peripheral
 from kinetens.virtual.process import (
     LONGEST_PAYLOAD,
     Call,
@@ -31,6 +31,8 @@ WATCHDOG_RESET = 3
 SOFT_RESET = 5
 
 _BOOT_S = 0.3
+_FLASH_S = 1e-3
+"""A write of a page, or a change of the file system's table."""
 _TEXT_LIMIT = 2000
 
 
@@ -52,6 +54,13 @@ class LogLine:
 class _Sleep:
     until_s: float | None
     until_event: bool
+
+
+@dataclass(slots=True)
+class _Trap:
+    calls_left: int
+    operations: Collection[int]
+    spring: Callable[[], None]
 
 
 @dataclass(slots=True)
@@ -83,8 +92,14 @@ class VirtualDevice:
         self.hardware = hardware
         self.flash = flash
         self.boots = 0
+        self.overseer: Overseer | None = None
+        """Who sees, and may change, what reaches the firmware by radio; set before `boot`."""
+        self.on_power_off: Callable[[], None] | None = None
+        """Told when the processor stops, by whatever reset."""
+        self.flash_errno = 0
+        """What every change of the flash fails with; 0 for a flash that works."""
+        self.board = board
         self._world = world
-        self._board = board
         self._rng = rng
         self._process: FirmwareProcess | None = None
         self._peripheral: Peripheral | None = None
@@ -98,6 +113,7 @@ class VirtualDevice:
         self._sensor_edge_s = -1.0
         self._watchdog_s: float | None = None
         self._reboot: asyncio.Task[None] | None = None
+        self._trap: _Trap | None = None
         self._plain_calls: dict[int, Callable[[bytes, float], bytes]] = {
             wire.PIN_SET: hardware.pin_set,
             wire.PIN_BY_HAND: hardware.pin_by_hand,
@@ -107,7 +123,6 @@ class VirtualDevice:
             wire.ADC_READ: hardware.adc_read,
             wire.RMT_WRITE: hardware.rmt_write,
             wire.RMT_STOP: hardware.rmt_stop,
-            wire.RMT_BUSY: hardware.rmt_busy,
             wire.TEMPERATURE: hardware.temperature,
             wire.RANDOM: self._random,
             wire.IDENTITY: self._identity,
@@ -119,6 +134,11 @@ class VirtualDevice:
     def log(self) -> list[LogLine]:
         """What the firmware printed on its serial line."""
         return self.settings.log
+
+    @property
+    def running(self) -> bool:
+        """Whether it has power and its firmware runs."""
+        return self._process is not None
 
     @property
     def peripheral(self) -> Peripheral:
@@ -133,13 +153,17 @@ class VirtualDevice:
         self.boots += 1
         self._booted_s = self._local_s = self._world.now_s()
         self._events.clear()
-        self._peripheral = Peripheral(self._world.radio, self.settings.address, self._bluetooth_event)
+        self._peripheral = Peripheral(
+            self._world.radio, self.settings.address, self._bluetooth_event, self.overseer
+        )
         await self._peripheral.power_on()
         self._process = FirmwareProcess(self.flash, self.settings.heap_bytes, self.settings.ticks_start_us)
         self._serve()
 
     def power_off(self) -> None:
         """Pull the plug: the process, the radio and every output stop at once."""
+        if self._process is not None and self.on_power_off is not None:
+            self.on_power_off()
         if self._reboot is not None and self._reboot is not asyncio.current_task():
             self._reboot.cancel()
         for timer in (self._wake, self._sensor_wake):
@@ -167,11 +191,28 @@ class VirtualDevice:
         self._local_s = max(self._local_s, self._world.now_s()) + duration_s
         self._schedule_wake()
 
+    def trap(
+        self, calls: int, spring: Callable[[], None], operations: Collection[int] = tuple(wire.OPERATIONS)
+    ) -> None:
+        """Let `spring` act in the midst of the firmware's work, when it hands the `calls`th call (of these
+        operations) to a driver. It may stall or reset the device.
+        """
+        self._trap = _Trap(calls, operations, spring)
+
+    def stall(self, duration_s: float) -> None:
+        """Keep the processor busy for a time from where the firmware is now. For use in a trap."""
+        self._local_s += duration_s
+
     async def hold_button(self, duration_s: float) -> None:
         """Press the device's button for a while."""
         self._pin_event(self.hardware.button_pin, self.hardware.press_button())
         await asyncio.sleep(duration_s)
         self._pin_event(self.hardware.button_pin, self.hardware.release_button())
+
+    @property
+    def firmware_s(self) -> float:
+        """How far the firmware has come: a little ahead of the world when it is at work."""
+        return max(self._local_s, self._world.now_s())
 
     def device_time_us(self, world_s: float) -> int:
         """The device's own clock at a world time: runs from boot, at its own rate."""
@@ -196,6 +237,10 @@ class VirtualDevice:
             while True:
                 call = firmware.next_call()
                 self._local_s += call.busy_us / (1e6 + self.settings.clock_ppm)
+                if self._trap is not None and call.operation in self._trap.operations:
+                    self._step_on_trap(self._trap)
+                    if self._process is not firmware:
+                        return
                 if self._watchdog_s is not None and self._local_s > self._watchdog_s:
                     self._hang()
                     return
@@ -213,6 +258,12 @@ class VirtualDevice:
             text = self.log[-1].text.splitlines()[-1] if self.log else "it wrote nothing"
             raise VirtualDeviceError(f"the firmware's process ended by itself: {text}") from error
 
+    def _step_on_trap(self, trap: _Trap) -> None:
+        trap.calls_left -= 1
+        if trap.calls_left <= 0:
+            self._trap = None
+            trap.spring()
+
     def _answer(self, firmware: FirmwareProcess, call: Call) -> None:
         payload, errno = b"", 0
         try:
@@ -224,6 +275,9 @@ class VirtualDevice:
                 self._local_s += self.hardware.i2c_seconds(len(call.payload))
             elif call.operation == wire.BLE:
                 payload = self.peripheral.call(call.payload, self._local_s)
+            elif call.operation == wire.FLASH:
+                errno = self.flash_errno
+                self._local_s += _FLASH_S
             else:
                 payload = self._plain_calls[call.operation](call.payload, self._local_s)
         except BusError as error:

@@ -31,6 +31,8 @@ class Hardware:
         self.battery = battery
         self.watched_pins: set[int] = set()
         self.bus = I2cBus(board["i2c"]["scl"], board["i2c"]["sda"])
+        self.dead_addresses: set[int] = set()
+        """I2C addresses that answer nothing for now."""
         self._board = board
         self._levels: dict[int, int] = {}
         self._i2c_byte_s = _BITS_A_BYTE / board["i2c"]["frequency_hz"]
@@ -69,6 +71,8 @@ class Hardware:
         """Raises BusError when nothing answers."""
         self.bus.check()
         address, has_register, register, count = unpack_from("<BBBH", payload)
+        if address in self.dead_addresses:
+            raise BusError(f"nothing answers at I2C address 0x{address:02x}")
         if address == self._board["sensor"]["address"] and has_register:
             return self.sensor.read(register, count, time_s)
         if address == self._dac_address and self.output_stage is not None:
@@ -79,6 +83,8 @@ class Hardware:
         """Raises BusError when nothing answers."""
         self.bus.check()
         address, data = payload[0], payload[1:]
+        if address in self.dead_addresses:
+            raise BusError(f"nothing answers at I2C address 0x{address:02x}")
         if address == self._board["sensor"]["address"]:
             if data:
                 self.sensor.write(data[0], data[1:], time_s)
@@ -144,9 +150,6 @@ class Hardware:
         if payload[0] in self._stimulation_pins and self.output_stage is not None:
             self.output_stage.rmt_stop(payload[0], time_s)
         return b""
-
-    def rmt_busy(self, payload: bytes, time_s: float) -> bytes:
-        return bytes([time_s < self._rmt_ends_s.get(payload[0], -1.0)])
 
     def temperature(self, _payload: bytes, time_s: float) -> bytes:
         return bytes([41])

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from struct import pack, unpack_from
-from typing import Any
+from typing import Any, Protocol
 
 from bumble import att, gatt, hci
 from bumble.core import UUID
@@ -35,10 +35,33 @@ class BluetoothError(OSError):
     """What the firmware's `bluetooth` module raises; `errno` says which."""
 
 
+class Overseer(Protocol):
+    """Who sits on the radio between a host and the firmware."""
+
+    def passes_on(self, characteristic: str, value: bytes) -> Sequence[tuple[float, bytes]]:
+        """What reaches the firmware of a write, and how much later in s each."""
+        ...
+
+    def delivered(self, characteristic: str, value: bytes) -> None:
+        """These bytes have just reached the firmware's stack."""
+        ...
+
+    def linked(self, connected: bool) -> None:
+        """The device's stack reports a connection or its end."""
+        ...
+
+
 class Peripheral:
     """One boot of the device's Bluetooth: made new at each reset, as the chip does."""
 
-    def __init__(self, radio: Radio, address: str, on_event: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        radio: Radio,
+        address: str,
+        on_event: Callable[[bytes], None],
+        overseer: Overseer | None = None,
+    ) -> None:
+        self._overseer = overseer
         self._radio = radio
         self._address = address
         self._on_event = on_event
@@ -132,7 +155,7 @@ class Peripheral:
             for characteristic in made:
                 handle = characteristic.handle
                 self._characteristics[handle] = characteristic
-                characteristic.on(characteristic.EVENT_WRITE, self._writing_to(handle))
+                characteristic.on(characteristic.EVENT_WRITE, self._writing_to(handle, characteristic))
                 handles.append(handle)
         return pack(f"<{len(handles)}H", *handles)
 
@@ -166,12 +189,16 @@ class Peripheral:
         self._run(connection.disconnect())
 
     def _connected(self, connection: Connection) -> None:
+        if self._overseer is not None:
+            self._overseer.linked(True)
         self._connections[connection.handle] = connection
         connection.on(Connection.EVENT_DISCONNECTION, partial(self._disconnected, connection))
         connection.on(Connection.EVENT_CONNECTION_ATT_MTU_UPDATE, lambda: self._mtu_exchanged(connection))
         self._emit_connection(wire.IRQ_CENTRAL_CONNECT, connection)
 
     def _disconnected(self, connection: Connection, _reason: int) -> None:
+        if self._overseer is not None:
+            self._overseer.linked(False)
         self._connections.pop(connection.handle, None)
         self._emit_connection(wire.IRQ_CENTRAL_DISCONNECT, connection)
 
@@ -182,11 +209,34 @@ class Peripheral:
     def _mtu_exchanged(self, connection: Connection) -> None:
         self._on_event(pack("<BHH", wire.IRQ_MTU_EXCHANGED, connection.handle, connection.att_mtu))
 
-    def _writing_to(self, handle: int) -> Callable[[Connection, bytes], None]:
+    def inject(self, characteristic: str, value: bytes) -> None:
+        """Let the firmware receive a write that no host made, on the present connection; lost without one."""
+        for handle, known in self._characteristics.items():
+            if _uuid_text(known) == characteristic:
+                for connection in self._connections.values():
+                    self._deliver(connection.handle, handle, characteristic, value)
+
+    def _writing_to(
+        self, handle: int, characteristic: gatt.Characteristic[Any]
+    ) -> Callable[[Connection, bytes], None]:
+        uuid = _uuid_text(characteristic)
+
         def written(connection: Connection, value: bytes) -> None:
-            self._on_event(pack("<BHH", wire.IRQ_GATTS_WRITE, connection.handle, handle) + value)
+            if self._overseer is None:
+                self._deliver(connection.handle, handle, uuid, value)
+                return
+            for delay_s, changed in self._overseer.passes_on(uuid, value):
+                if delay_s:
+                    asyncio.get_running_loop().call_later(delay_s, self.inject, uuid, changed)
+                else:
+                    self._deliver(connection.handle, handle, uuid, changed)
 
         return written
+
+    def _deliver(self, connection_handle: int, handle: int, uuid: str, value: bytes) -> None:
+        if self._overseer is not None:
+            self._overseer.delivered(uuid, value)
+        self._on_event(pack("<BHH", wire.IRQ_GATTS_WRITE, connection_handle, handle) + value)
 
     def _later(self, at_s: float, action: Callable[[], None]) -> None:
         """Act at the firmware's local time, which can be ahead of the world's by the length of a bus transfer."""
@@ -208,6 +258,10 @@ class Peripheral:
         task = clock.spawn(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _uuid_text(characteristic: gatt.Characteristic[Any]) -> str:
+    return characteristic.uuid.to_hex_str("-").lower()
 
 
 def _nobody(_payload: bytes) -> None:

@@ -14,9 +14,12 @@ from typing import NamedTuple
 from kinetens.errors import VirtualDeviceError
 
 _CALL = Struct("<BIH")
-_ANSWER = Struct("<BQH")
+_ANSWER = Struct("<BQH5s")
+_WITHIN_ANSWER = 5
+"""Bytes of payload that the answer's head has room for: most answers are one read of the firmware's."""
 LONGEST_PAYLOAD = 0xFFFF
-_HUNG_S = 20.0
+_READ_BYTES = 4096
+_HUNG_MS = 20_000
 """Wall time without a call after which the firmware counts as hung; far above any honest work between two calls."""
 
 MACHINE_SIDE = Path(__file__).parent / "machine_side"
@@ -68,6 +71,8 @@ class FirmwareProcess:
         command = [find_micropython(), "-X", f"heapsize={heap_bytes}", str(MACHINE_SIDE / "_start.py")]
         self._calls, calls_write = os.pipe()
         answers_read, self._answers = os.pipe()
+        self._calling = select.poll()
+        self._calling.register(self._calls, select.POLLIN)
         command += [str(calls_write), str(answers_read), str(flash), str(ticks_start_us)]
         # A file, since a pipe that nobody reads would stop the firmware once it is full.
         self._output = tempfile.TemporaryFile()  # noqa: SIM115
@@ -92,12 +97,17 @@ class FirmwareProcess:
 
         Raises FirmwareEnded when the process has ended and FirmwareHung when it makes no call.
         """
-        operation, busy_us, length = _CALL.unpack(self._read(_CALL.size))
-        return Call(operation, busy_us, self._read(length) if length else b"")
+        data = self._receive()
+        while len(data) < _CALL.size:
+            data += self._receive()
+        operation, busy_us, length = _CALL.unpack_from(data)
+        while len(data) < _CALL.size + length:
+            data += self._receive()
+        return Call(operation, busy_us, data[_CALL.size :])
 
     def answer(self, now_us: int, payload: bytes = b"", errno: int = 0) -> None:
         """Answer the call that was read last; `payload` is at most LONGEST_PAYLOAD bytes."""
-        data = _ANSWER.pack(errno, now_us, len(payload)) + payload
+        data = _ANSWER.pack(errno, now_us, len(payload), payload[:_WITHIN_ANSWER]) + payload[_WITHIN_ANSWER:]
         # A process that has just ended is noticed by the next read.
         with contextlib.suppress(BrokenPipeError):
             while data:
@@ -117,14 +127,10 @@ class FirmwareProcess:
         os.close(self._answers)
         self._output.close()
 
-    def _read(self, count: int) -> bytes:
-        data = b""
-        while len(data) < count:
-            ready, _, _ = select.select([self._calls], [], [], _HUNG_S)
-            if not ready:
-                raise FirmwareHung
-            part = os.read(self._calls, count - len(data))
-            if not part:
-                raise FirmwareEnded
-            data += part
+    def _receive(self) -> bytes:
+        if not self._calling.poll(_HUNG_MS):
+            raise FirmwareHung
+        data = os.read(self._calls, _READ_BYTES)
+        if not data:
+            raise FirmwareEnded
         return data

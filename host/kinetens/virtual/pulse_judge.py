@@ -38,6 +38,19 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """One violation, or how many more there are of its kind."""
+
+    kind: str
+    """ENVELOPE, RISE, BALANCE, PLACE or STOP."""
+    time_s: float
+    text: str
+
+
+ENVELOPE, RISE, BALANCE, PLACE, STOP = "envelope", "rise", "balance", "place", "stop"
+
+
+@dataclass(frozen=True, slots=True)
 class PulseSummary:
     """What reached the load, in the units people use."""
 
@@ -76,6 +89,17 @@ def judge(
         permitted: stretches (start, end in s) within which pulses may be; anywhere without them.
         stops: what must have ended the output, and how soon.
     """
+    return [finding.text for finding in findings(record, bounds, pad_area_mm2, permitted, stops)]
+
+
+def findings(
+    record: PulseRecord,
+    bounds: Mapping[int, Bound] | None = None,
+    pad_area_mm2: int = 2500,
+    permitted: Sequence[tuple[float, float]] | None = None,
+    stops: Sequence[Stop] = (),
+) -> list[Finding]:
+    """As `judge`, each violation with its kind and time."""
     phases = _flowing(record)
     if not phases.time_s.size:
         return []
@@ -124,7 +148,7 @@ def _flowing(record: PulseRecord) -> _Phases:
     )
 
 
-def _each_phase(phases: _Phases, values: Mapping[int, int]) -> list[str]:
+def _each_phase(phases: _Phases, values: Mapping[int, int]) -> list[Finding]:
     period_s = np.diff(phases.time_s[phases.signed_c > 0], prepend=-inf)
     most_hz = values[limits.FREQUENCY] / 1e3
     positive_s = phases.time_s[phases.signed_c > 0]
@@ -136,7 +160,7 @@ def _each_phase(phases: _Phases, values: Mapping[int, int]) -> list[str]:
     ]
 
 
-def _each_second(phases: _Phases, values: Mapping[int, int], pad_area_mm2: int) -> list[str]:
+def _each_second(phases: _Phases, values: Mapping[int, int], pad_area_mm2: int) -> list[Finding]:
     """Rms, average, density and power over the second that begins with each phase."""
     after = np.searchsorted(phases.time_s, phases.time_s + 1.0 - 1e-6)
     index = np.arange(phases.time_s.size)
@@ -155,7 +179,7 @@ def _each_second(phases: _Phases, values: Mapping[int, int], pad_area_mm2: int) 
     ]
 
 
-def _rises(phases: _Phases, values: Mapping[int, int]) -> list[str]:
+def _rises(phases: _Phases, values: Mapping[int, int]) -> list[Finding]:
     """A phase may be a step above the strongest of the last 1.1 s (the slowest train has a pulse a second), and
     no higher than the slew leads to from what flowed one to two seconds ago, or from zero a second ago.
     """
@@ -167,8 +191,8 @@ def _rises(phases: _Phases, values: Mapping[int, int]) -> list[str]:
     rise_a = phases.current_a - recent_a
     fast_a = phases.current_a - np.maximum(earlier_a, slew_a_per_s)
     return [
-        *_told(phases.time_s, rise_a, step_a, 1e3, "rise in one step", "mA", _CURRENT_TOLERANCE_A),
-        *_told(phases.time_s, fast_a, 0.0, 1e3, "rise beyond the slew", "mA", _SLEW_TOLERANCE_A),
+        *_told(phases.time_s, rise_a, step_a, 1e3, "rise in one step", "mA", _CURRENT_TOLERANCE_A, RISE),
+        *_told(phases.time_s, fast_a, 0.0, 1e3, "rise beyond the slew", "mA", _SLEW_TOLERANCE_A, RISE),
     ]
 
 
@@ -187,7 +211,7 @@ def _strongest(time_s: Floats, value: Floats, from_s: float, to_s: float) -> Flo
     return result
 
 
-def _balance(phases: _Phases) -> list[str]:
+def _balance(phases: _Phases) -> list[Finding]:
     """What is outstanding may never be more than one phase: the next phase, or the series capacitor, takes it
     back.
     """
@@ -201,39 +225,54 @@ def _balance(phases: _Phases) -> list[str]:
     outstanding_c = np.abs(total_c - before_c)
     most_c = np.maximum.accumulate(phases.charge_c)
     excess_c = outstanding_c - most_c
-    return _told(phases.time_s, excess_c, 0.0, 1e6, "net charge beyond one phase", "µC", _CHARGE_TOLERANCE_C)
+    return _told(
+        phases.time_s, excess_c, 0.0, 1e6, "net charge beyond one phase", "µC", _CHARGE_TOLERANCE_C, BALANCE
+    )
 
 
 def _places(
     phases: _Phases, permitted: Sequence[tuple[float, float]] | None, stops: Sequence[Stop]
-) -> list[str]:
-    violations: list[str] = []
+) -> list[Finding]:
+    violations: list[Finding] = []
     if permitted is not None:
         allowed = np.zeros(phases.time_s.size, dtype=np.bool_)
         for start_s, end_s in permitted:
             allowed |= (phases.time_s >= start_s) & (phases.time_s <= end_s)
         for time_s in phases.time_s[~allowed][:_MOST_REPORTED]:
-            violations.append(f"pulse at {time_s:.4f} s where none may be")
+            violations.append(Finding(PLACE, float(time_s), f"pulse at {time_s:.4f} s where none may be"))
     ends_s = phases.time_s + phases.width_s
     for stop in stops:
         late = ends_s[(ends_s > stop.time_s + stop.within_s) & (phases.time_s < stop.until_s)]
         if late.size:
-            violations.append(
+            text = (
                 f"pulse at {late[-1]:.4f} s, {(late[-1] - stop.time_s) * 1e3:.0f} ms after {stop.cause}"
                 f" (at most {stop.within_s * 1e3:.0f} ms)"
             )
+            violations.append(Finding(STOP, float(late[0]), text))
     return violations
 
 
 def _told(
-    time_s: Floats, value: Floats, most: float, scale: float, name: str, unit: str, tolerance: float = 0.0
-) -> list[str]:
+    time_s: Floats,
+    value: Floats,
+    most: float,
+    scale: float,
+    name: str,
+    unit: str,
+    tolerance: float = 0.0,
+    kind: str = ENVELOPE,
+) -> list[Finding]:
     """Sentences about the first few values above a bound (with 0.1 % for rounding)."""
     wrong = np.flatnonzero(value > most * 1.001 + tolerance)
     told = [
-        f"{name} of {value[i] * scale:.4g} {unit} at {time_s[i]:.4f} s (at most {most * scale:.4g} {unit})"
+        Finding(
+            kind,
+            float(time_s[i]),
+            f"{name} of {value[i] * scale:.4g} {unit} at {time_s[i]:.4f} s (at most {most * scale:.4g} {unit})",
+        )
         for i in wrong[:_MOST_REPORTED]
     ]
     if wrong.size > _MOST_REPORTED:
-        told.append(f"{name}: {wrong.size - _MOST_REPORTED} more")
+        more = f"{name}: {wrong.size - _MOST_REPORTED} more"
+        told.append(Finding(kind, float(time_s[wrong[_MOST_REPORTED]]), more))
     return told

@@ -97,7 +97,11 @@ class Radio(LocalLink):
         return sum(len(pipe.waiting) for pipe in self._pipes.values() if pipe.sender is sender)
 
     def silence(self, controller: Controller) -> None:
-        """Take a controller off the air without a goodbye; its peers notice after the supervision timeout."""
+        """Take a controller off the air without a goodbye; its peers notice after the supervision timeout. One that
+        is off already stays off.
+        """
+        if controller not in self.controllers:
+            return
         self.remove_controller(controller)
         for advertiser in (controller.le_legacy_advertiser, *controller.advertising_sets.values()):
             advertiser.stop()

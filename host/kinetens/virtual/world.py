@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 from kinetens.device.adapter import Adapter
 from kinetens.device.bumble_backend import bumble_adapter
 from kinetens.virtual.battery import Battery
+from kinetens.virtual.computer import Computer, Gate
 from kinetens.virtual.device import DeviceSettings, VirtualDevice
 from kinetens.virtual.faults import FaultName, cause
 from kinetens.virtual.flash import claim_protocol, deploy, keep_calibration
@@ -23,7 +24,9 @@ from kinetens.virtual.hardware import Hardware
 from kinetens.virtual.lsm6dsox import Lsm6dsoxModel
 from kinetens.virtual.motion_source import MotionSource
 from kinetens.virtual.output_stage import SKIN, Load, OutputStage
+from kinetens.virtual.peripheral import Overseer
 from kinetens.virtual.radio import Radio, RadioConditions
+from kinetens.virtual.unpainted import unpaint
 from kinetens_protocol.control import Calibration
 
 _HOST_ADDRESS = "C0:00:00:00:00:%02X"
@@ -52,16 +55,22 @@ class DeviceOptions:
     """What it keeps as its sensor's calibration from the start; it is uncalibrated otherwise."""
     fault: FaultName | None = None
     """What is wrong with it from its start."""
+    alter: Callable[[Path], None] | None = None
+    """Changes the flash after the firmware is on it and before it starts."""
+    overseer: Overseer | None = None
 
 
 class World:
     """One seed, one history. Use it with `async with`; its devices end with it."""
 
-    def __init__(self, seed: int, conditions: RadioConditions | None = None) -> None:
+    def __init__(
+        self, seed: int, conditions: RadioConditions | None = None, scratch: Path | None = None
+    ) -> None:
+        unpaint()
         self.seed = seed
         self.devices: list[VirtualDevice] = []
         self.radio = Radio(conditions or RadioConditions(), self.rng("radio"))
-        self._temporary = tempfile.TemporaryDirectory(prefix="kinetens-world-")
+        self._temporary = tempfile.TemporaryDirectory(prefix="kinetens-world-", dir=scratch)
         self._hosts = 0
 
     def rng(self, purpose: str) -> random.Random:
@@ -85,6 +94,8 @@ class World:
             claim_protocol(flash, options.protocol_major)
         if options.calibration is not None:
             keep_calibration(flash, options.calibration)
+        if options.alter is not None:
+            options.alter(flash)
         board = json.loads((flash / "board.json").read_text())
         wiring = board.get("stimulation")
         stage = OutputStage(wiring, options.load or SKIN) if wiring else None
@@ -99,6 +110,7 @@ class World:
         )
         hardware = Hardware(board, sensor, stage, options.battery)
         device = VirtualDevice(self, settings, board, hardware, flash, rng)
+        device.overseer = options.overseer
         self.devices.append(device)
         if options.fault is not None:
             cause(options.fault, device)
@@ -108,12 +120,19 @@ class World:
     @asynccontextmanager
     async def host(self) -> AsyncGenerator[Adapter]:
         """A computer's Bluetooth in this world."""
+        async with self.computer() as computer:
+            yield computer.adapter
+
+    @asynccontextmanager
+    async def computer(self) -> AsyncGenerator[Computer]:
+        """A computer in this world whose program can be frozen and killed."""
         self._hosts += 1
         address = _HOST_ADDRESS % self._hosts
         controller = self.radio.controller(f"host {self._hosts}", address)
         try:
-            async with bumble_adapter(controller, controller, address) as adapter:
-                yield adapter
+            gate = Gate(controller)
+            async with bumble_adapter(gate, gate, address) as adapter:
+                yield Computer(adapter, controller, gate)
         finally:
             self.radio.silence(controller)
 

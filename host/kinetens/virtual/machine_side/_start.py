@@ -21,6 +21,10 @@ def _log(*values, sep=" ", end="\n", file=None):
 
 builtins.print = _log
 
+import _flash
+
+_flash.install()
+
 import virtual_asyncio
 
 virtual_asyncio.install()

@@ -1,8 +1,9 @@
 """The wire between the firmware's process and the world that surrounds it.
 
 Each use of hardware is one call: `<operation u8, microseconds of work since the last answer u32, length u16, payload>`,
-answered by `<errno u8, world time in µs u64, length u16, payload>`. The world lets the process run only while it
-answers calls; SLEEP is answered when the time has come or, if asked, when an event has happened.
+answered by `<errno u8, world time in µs u64, length u16, first 5 bytes of payload>` and the rest of the payload. The
+world lets the process run only while it answers calls; SLEEP is answered when the time has come or, if asked, when an
+event has happened.
 """
 
 import sys
@@ -13,10 +14,13 @@ from _wire import *
 _CALL_US = 2
 _LONGEST_BUSY_US = 100_000  # then the world has a look, whose watchdog may have had enough
 
+_WITHIN_ANSWER = 5
+
 _calls = open(int(sys.argv[1]), "wb")
 _answers = open(int(sys.argv[2]), "rb")
 _head = bytearray(7)
-_answer = bytearray(11)
+_answer = bytearray(16)
+_first = memoryview(_answer)[11:]
 _now_us = 0
 _busy_us = 0
 _handlers = {}
@@ -35,16 +39,18 @@ def call(operation, payload=b"", into=None):
     """Ask the world; returns the answer's payload (or fills `into`), raises OSError with the world's errno."""
     global _now_us, _busy_us
     pack_into("<BIH", _head, 0, operation, _busy_us + _CALL_US, len(payload))
-    _calls.write(_head)
-    if payload:
-        _calls.write(payload)
+    _calls.write(_head + payload if payload else _head)
     _fill(_answer)
     errno, _now_us, length = unpack_from("<BQH", _answer, 0)
     _busy_us = 0
     data = b""
     if length:
         data = bytearray(length) if into is None else into
-        _fill(data)
+        if length <= _WITHIN_ANSWER:
+            data[:] = _first[:length]
+        else:
+            data[:_WITHIN_ANSWER] = _first
+            _fill(memoryview(data)[_WITHIN_ANSWER:])
     if errno:
         raise OSError(errno)
     return data
@@ -52,11 +58,7 @@ def call(operation, payload=b"", into=None):
 
 def _fill(buffer):
     """Read exactly as many bytes as the buffer has; the world closing its end ends the process."""
-    count = _answers.readinto(buffer)
-    while count and count < len(buffer):
-        more = _answers.readinto(memoryview(buffer)[count:])
-        count = count + more if more else 0
-    if not count:
+    if _answers.readinto(buffer) != len(buffer):
         sys.exit(0)
 
 

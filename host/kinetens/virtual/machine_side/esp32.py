@@ -25,6 +25,7 @@ class RMT:
     ):
         self._pin = pin.id
         self._resolution_hz = 80000000 // clock_div if clock_div else resolution_hz
+        self._ends_us = -1
 
     @staticmethod
     def source_freq():
@@ -41,9 +42,11 @@ class RMT:
         durations = [ticks & 32767 for ticks in duration]
         head = pack("<BBI", self._pin, level, self._resolution_hz)
         _world.call(_world.RMT_WRITE, head + pack("<%dH" % len(durations), *durations))
+        self._ends_us = _world.now_us() + sum(durations) * 1000000 // self._resolution_hz
 
     def busy(self):
-        return bool(_world.call(_world.RMT_BUSY, bytes([self._pin]))[0])
+        """The peripheral tells its program the end of a train by an interrupt: nothing is asked over a bus."""
+        return _world.now_us() < self._ends_us
 
     def wait_done(self, timeout=0):
         if timeout and self.busy():
@@ -55,6 +58,7 @@ class RMT:
             return self.busy()
         if not on:
             _world.call(_world.RMT_STOP, bytes([self._pin]))
+            self._ends_us = -1
 
     def loop_count(self, count):
         if count not in (0, 1):
