@@ -11,6 +11,7 @@ BENCHES = {
     "firmware": "Instructions and heap that a motion sample costs on an emulated microcontroller.",
     "orientation": "Errors of the orientation filter, VQF, Madgwick and Mahony on recordings with ground truth.",
     "stimulation": "Instructions, heap and flash that a decision about stimulation costs on one.",
+    "joints": "Joint angles and their 95 % intervals on recordings with a truth.",
 }
 
 

@@ -19,7 +19,7 @@ from kinetens.motion.joint_evidence import Floats, across
 from kinetens.motion.joint_steps import STEP_S, JointSteps, SensorSamples
 from kinetens.motion.quaternion import Quaternions, conjugate, multiply, turn_about, turn_vector
 from kinetens.motion.two_axes import TwoAxes
-from kinetens.motion.uncertainty import AT_REST_RAD, NORMAL_95, OrientationError
+from kinetens.motion.uncertainty import AS_BOUGHT, NORMAL_95, InclinationError, SensorErrors
 
 Kind = Literal["hinge", "two-axis", "three-axis"]
 ANGLES: dict[Kind, int] = {"hinge": 1, "two-axis": 2, "three-axis": 3}
@@ -27,6 +27,10 @@ ANGLES: dict[Kind, int] = {"hinge": 1, "two-axis": 2, "three-axis": 3}
 AS_IT_IS = np.array([1.0, 0.0, 0.0, 0.0])
 _UP = np.array([0.0, 0.0, 1.0])
 _NO_AXES = np.array([0.0, 0.0, 1.0, 0.0, 0.0, 1.0])
+TOGETHER = 0.5
+"""Share of either sensor's inclination error that is left in a joint's angle: part of it is common, part went into the zero.
+
+Found on the rig and the arm (`python -m bench joints` shows what it covers)."""
 _SMALL_RAD = 1e-4
 
 
@@ -62,6 +66,7 @@ class JointMeter:
             to tell a heading from its opposite.
         axes: (2, 3) a hinge's or two axes' axis in the first and in the second sensor, where a calibration knows them.
         first_segment: (4,) the first sensor's frame to its segment's.
+        sensor: how well the sensors measure.
 
     Raises InvalidInput: a three-axis joint without raw samples; axes for a joint that has none.
     """
@@ -73,6 +78,7 @@ class JointMeter:
         raw: bool = False,
         axes: Floats | None = None,
         first_segment: Quaternions = AS_IT_IS,
+        sensor: SensorErrors = AS_BOUGHT,
     ) -> None:
         if kind == "three-axis" and not raw:
             raise InvalidInput("a three-axis joint is corrected by accelerations: record both sensors with --raw.")
@@ -88,7 +94,10 @@ class JointMeter:
         self._raw = raw
         self._segment = first_segment
         self._steps = JointSteps(raw)
-        self._errors = OrientationError(), OrientationError()
+        alone = replace(sensor, timing_s=0.0)
+        self._inclinations = InclinationError(alone), InclinationError(alone)
+        # Both sensors keep one time: an error of it matters as far as they move against each other.
+        self._timing = InclinationError(replace(sensor, at_rest_rad=0.0, lately_s=0.0))
         self._last_s = -np.inf
         self._latest: _Posture | None = None
         self._neutral: _Posture | None = None
@@ -98,7 +107,12 @@ class JointMeter:
         self._last_angles = np.zeros(ANGLES[kind])
 
     def zero(self) -> None:
-        """The posture at the latest sample is the one in which all angles are 0. Raises InvalidInput before any sample."""
+        """The posture at the latest sample is the one in which all angles are 0.
+
+        It is to be held still, at best three seconds after the sensors were started: an error of it is one of all angles.
+
+        Raises InvalidInput before any sample.
+        """
         if self._latest is None:
             raise InvalidInput("no sample has come yet: zero the joint while its posture is being measured.")
         self._neutral = self._latest
@@ -158,13 +172,17 @@ class JointMeter:
         headings = states.heading_rad + states.drift_rad_s * (times_s - states.time_s)
         turned = multiply(turn_about(_UP, headings), second)
         angles = self._angles(first, turned, states)
-        errors = [error.take(times_s, each) for error, each in zip(self._errors, (first, second), strict=True)]
-        variance = self._angle_variance(first, turned, states, angles, errors[0] ** 2 + errors[1] ** 2)
+        relative = multiply(conjugate(first), turned)
+        errors = (
+            self._inclinations[0].variance(times_s, first)
+            + self._inclinations[1].variance(times_s, second)
+            + self._timing.variance(times_s, relative)
+        )
+        variance = self._angle_variance(first, turned, states, angles, errors)
         going_on = np.concatenate([self._last_angles[None], angles[states.settled]])
         if len(going_on) > 1:
             angles[states.settled] = np.unwrap(going_on, axis=0)[1:]
             self._last_angles = angles[-1]
-        relative = multiply(conjugate(first), turned)
         return JointSamples(times_s, relative, angles, NORMAL_95 * np.sqrt(variance), headings, states.settled)
 
     def _angles(self, first: Quaternions, turned: Quaternions, states: "_States") -> Floats:
@@ -193,7 +211,7 @@ class JointMeter:
             change(self._angles(first, multiply(turn_about(axis, _SMALL_RAD), turned), states)) for axis in np.eye(3)
         ]
         by_turns = np.sum(np.square(turns), axis=0)
-        own = by_turns * (variance + (2.0 * AT_REST_RAD**2 if self._neutral else 0.0))[:, None]
+        own = by_turns * TOGETHER**2 * variance[:, None]
         by_state = [turns[2], change(self._angles(first, turned, states.with_neutral_heading(_SMALL_RAD)))]
         if self.kind != "three-axis":
             by_state += [change(self._angles(first, turned, states.with_axes(n, _SMALL_RAD))) for n in range(4)]

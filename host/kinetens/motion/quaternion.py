@@ -49,3 +49,9 @@ def turn_vector(quaternions: ArrayLike, vector: ArrayLike) -> NDArray[np.float64
     q, v = np.asarray(quaternions, dtype=np.float64), np.asarray(vector, dtype=np.float64)
     pure = np.concatenate([np.zeros((*v.shape[:-1], 1)), v], axis=-1)
     return multiply(multiply(q, pure), conjugate(q))[..., 1:]
+
+
+def angles_between(quaternions: Quaternions) -> NDArray[np.float64]:
+    """The angle in rad (N - 1,) from each of unit quaternions (N, 4) to the next."""
+    cosine_of_half = np.abs(np.einsum("ij,ij->i", quaternions[1:], quaternions[:-1]))
+    return 2.0 * np.arccos(np.minimum(cosine_of_half, 1.0))
