@@ -8,8 +8,10 @@ the heading, unknown at first, was found; "known start": from the first sample o
 
 import json
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 from importlib import import_module
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -180,7 +182,8 @@ def _peers(trial: PairRecording, kind: Kind) -> dict[str, float]:
             library = import_module(module)
         except ModuleNotFoundError:
             continue
-        found |= peer(library, trial, kind)
+        with redirect_stdout(StringIO()):  # they tell how they are getting on
+            found |= peer(library, trial, kind)
     return found
 
 
@@ -203,7 +206,9 @@ def _qmt(qmt: Any, trial: PairRecording, kind: Kind) -> dict[str, float]:
     after = times_s >= 5.0
     if kind == "hinge":
         angles = np.unwrap(hinge_angle(from_rotation(relative), np.tile(joint, (len(times_s), 1))))
-        return {"qmt, angle": rms_deg(hinge_errors(angles[after], true_hinge_angle(trial.relative_truth)[after]))}
+        return {
+            "qmt, angle": rms_deg(hinge_errors(angles[after], true_hinge_angle(trial.relative_truth)[after]))
+        }
     errors = (trial.relative_truth.inv() * relative).magnitude()
     return {"qmt, told the axes": rms_deg(errors[after])}
 
@@ -338,10 +343,14 @@ def bench(as_json: bool, no_peers: bool) -> None:
     Console().print(table)
     if others.row_count:
         Console().print(others)
-    intervals = Table("what", "sensors", "trials", "inside", "least", "most", "±", title="What 95 % intervals hold")
+    intervals = Table(
+        "what", "sensors", "trials", "inside", "least", "most", "±", title="What 95 % intervals hold"
+    )
     for each in coverage:
         shares = (f"{share:.1%}" for share in (each.covered, each.least, each.most))
-        intervals.add_row(each.what, each.sensors, str(each.trials), *shares, f"{each.half_interval_deg:.2f}°")
+        intervals.add_row(
+            each.what, each.sensors, str(each.trials), *shares, f"{each.half_interval_deg:.2f}°"
+        )
     Console().print(intervals)
     for name, published in PUBLISHED.items():
         click.echo(f"published: {name}: {published}°")

@@ -14,7 +14,14 @@ from scipy.spatial.transform import Rotation
 
 from kinetens.errors import CalibrationDoubtful
 from kinetens.motion.joint_evidence import Floats
-from kinetens.motion.quaternion import Quaternions, conjugate, from_rotation, multiply, to_rotation, turn_vector
+from kinetens.motion.quaternion import (
+    Quaternions,
+    conjugate,
+    from_rotation,
+    multiply,
+    to_rotation,
+    turn_vector,
+)
 
 STEP_S = 0.04
 STILL_S = 2.0
@@ -180,7 +187,9 @@ class BodyCalibrator:
         back = size <= STILL_RAD
         if back or time_s - self._since_s > LONGEST_S:
             farthest = np.degrees(self._farthest_rad)
-            went = f"came back after {farthest:.0f}°" if back else f"did not come back within {LONGEST_S:.0f} s"
+            went = (
+                f"came back after {farthest:.0f}°" if back else f"did not come back within {LONGEST_S:.0f} s"
+            )
             if back and self._farthest_rad < SMALLEST_RANGE_RAD / 2.0:
                 self._turns, self._farthest_rad = [], 0.0
                 return False

@@ -32,6 +32,7 @@ MEMORY_S = 30.0
 _LOOKS_S = 1.0
 _OWN = 3
 """Heading, drift, neutral heading: what the filter has besides the constraints' parameters."""
+_STAYS_RAD = 0.3
 _UNKNOWN = np.pi**2 / 3.0
 _TYPICAL = 2.0
 """Residuals up to so many standard deviations count in full."""
@@ -51,7 +52,9 @@ class Constraint(Protocol):
 
     def candidates(self, repeats: float, expected: Expected) -> list[Candidate]: ...
 
-    def residual(self, heading_rad: float, parameters: Floats, step: JointStep) -> tuple[Floats, Floats, Floats]: ...
+    def residual(
+        self, heading_rad: float, parameters: Floats, step: JointStep
+    ) -> tuple[Floats, Floats, Floats]: ...
 
     def moved(self, parameters: Floats, change: Floats) -> Floats: ...
 
@@ -90,7 +93,10 @@ class HeadingCorrection:
         self.places = [slice(int(a), int(b)) for a, b in pairwise(sizes)]
         self._count = int(sizes[-1])
         self._wander = np.concatenate(
-            [[_HEADING_WANDERS, _DRIFT_CHANGES, 0.0], *(constraint.wander for constraint in self._constraints)]
+            [
+                [_HEADING_WANDERS, _DRIFT_CHANGES, 0.0],
+                *(constraint.wander for constraint in self._constraints),
+            ]
         )
         self.settled = False
         self.time_s = 0.0
@@ -107,6 +113,11 @@ class HeadingCorrection:
     def heading_sd_rad(self) -> float:
         """Standard deviation of the heading."""
         return float(np.sqrt(self.covariance[0, 0]))
+
+    @property
+    def neutral_heading_sd_rad(self) -> float:
+        """Standard deviation of the neutral heading."""
+        return float(np.sqrt(self.covariance[2, 2]))
 
     @property
     def misfit(self) -> float:
@@ -151,17 +162,26 @@ class HeadingCorrection:
         away = [abs(wrapped(candidate.heading_rad - best.heading_rad)) for candidate in candidates]
         others = [misfit for misfit, far in zip(misfits, away, strict=True) if far > OTHER_RAD]
         unlike = not others or min(others) - misfits[order[0]] > SURE_LIKELIHOOD
-        self.heading_rad = best.heading_rad
-        self.parameters = [best.parameters]
+        sds = np.sqrt(np.diag(best.covariance))
+        self.settled = unlike and sds[0] < SURE_RAD and bool(np.all(sds[1:] < self._first.sure))
+        self._believe(best if self.settled else self._near(best))
+
+    def _near(self, best: Candidate) -> Candidate:
+        """As long as many headings will do, the one believed so far is kept, or the angles would jump about."""
+        staying = Expected(self.heading_rad, _STAYS_RAD)
+        near = self._first.candidates(self._repeats(self._first), staying)[0]
+        return Candidate(near.heading_rad, near.parameters, best.covariance, near.misfit)
+
+    def _believe(self, candidate: Candidate) -> None:
+        self.heading_rad = candidate.heading_rad
+        self.parameters = [candidate.parameters]
         inside = [0, *range(_OWN, _OWN + self._first.size)]
-        self.covariance[np.ix_(inside, inside)] = best.covariance
+        self.covariance[np.ix_(inside, inside)] = candidate.covariance
         if self._second is not None:
-            also = self._second.at(best.heading_rad, self._repeats(self._second))
+            also = self._second.at(candidate.heading_rad, self._repeats(self._second))
             self.parameters.append(also.parameters)
             self.covariance[self.places[1], self.places[1]] = also.covariance[1:, 1:]
         self.remember()
-        sds = np.sqrt(np.diag(best.covariance))
-        self.settled = unlike and sds[0] < SURE_RAD and bool(np.all(sds[1:] < self._first.sure))
 
     def _misfit_of(self, candidate: Candidate) -> float:
         misfit = candidate.misfit
@@ -180,7 +200,9 @@ class HeadingCorrection:
 
     def _correct(self, number: int, step: JointStep, lasts_s: float) -> None:
         constraint = self._constraints[number]
-        misfit, by_heading, by_parameters = constraint.residual(self.heading_rad, self.parameters[number], step)
+        misfit, by_heading, by_parameters = constraint.residual(
+            self.heading_rad, self.parameters[number], step
+        )
         by_all = np.zeros((len(misfit), self._count))
         by_all[:, 0] = by_heading
         by_all[:, self.places[number]] = by_parameters

@@ -72,7 +72,9 @@ class HingeAxis:
         self._along = best[0].parameters
         return best
 
-    def residual(self, heading_rad: float, parameters: Floats, step: JointStep) -> tuple[Floats, Floats, Floats]:
+    def residual(
+        self, heading_rad: float, parameters: Floats, step: JointStep
+    ) -> tuple[Floats, Floats, Floats]:
         """In rad (3,), with its derivatives with respect to heading (3,) and the four degrees of freedom (3, 4)."""
         turn = about_vertical(heading_rad)
         other = turn @ step.second @ parameters[3:]
@@ -100,7 +102,9 @@ class HingeAxis:
     def _covariance(self, heading_rad: float, axes: Floats, variance: float, expected: Expected) -> Floats:
         """Of heading and degrees of freedom (5, 5): the inverse of the misfit's curvature."""
         cross = self._seen.cross(heading_rad)
-        by_heading = (self._seen.cross(heading_rad + np.pi / 2) - self._seen.cross(heading_rad - np.pi / 2)) / 2.0
+        by_heading = (
+            self._seen.cross(heading_rad + np.pi / 2) - self._seen.cross(heading_rad - np.pi / 2)
+        ) / 2.0
         level = (cross - self._seen.cross(heading_rad + np.pi)) / 2.0
         first, second = axes[:3], axes[3:]
         a, b = across(first), across(second)

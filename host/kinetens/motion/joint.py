@@ -81,7 +81,9 @@ class JointMeter:
         sensor: SensorErrors = AS_BOUGHT,
     ) -> None:
         if kind == "three-axis" and not raw:
-            raise InvalidInput("a three-axis joint is corrected by accelerations: record both sensors with --raw.")
+            raise InvalidInput(
+                "a three-axis joint is corrected by accelerations: record both sensors with --raw."
+            )
         if kind == "three-axis" and axes is not None:
             raise InvalidInput("a three-axis joint has no fixed axes; leave them out.")
         self.kind: Kind = kind
@@ -131,7 +133,9 @@ class JointMeter:
         times_s = np.asarray(times_s, dtype=np.float64)
         tables = first.table(self._raw), second.table(self._raw)
         if times_s.ndim != 1 or any(len(table) != len(times_s) for table in tables):
-            raise InvalidInput(f"{len(tables[0])} and {len(tables[1])} samples do not fit {times_s.shape} times.")
+            raise InvalidInput(
+                f"{len(tables[0])} and {len(tables[1])} samples do not fit {times_s.shape} times."
+            )
         if not np.all(np.diff(times_s, prepend=self._last_s) > 0.0):
             raise InvalidInput("times must increase from sample to sample; sort the recording by time.")
         quaternions = tables[0][:, :4], tables[1][:, :4]
@@ -157,7 +161,9 @@ class JointMeter:
 
     def _state(self) -> "_State":
         correction = self.correction
-        axes = correction.parameters[0][:6] if correction.parameters and self.kind != "three-axis" else _NO_AXES
+        axes = (
+            correction.parameters[0][:6] if correction.parameters and self.kind != "three-axis" else _NO_AXES
+        )
         return _State(
             correction.time_s,
             correction.heading_rad,
@@ -168,7 +174,9 @@ class JointMeter:
             correction.covariance[np.ix_(self._places, self._places)],
         )
 
-    def _measure(self, times_s: Floats, first: Quaternions, second: Quaternions, states: "_States") -> JointSamples:
+    def _measure(
+        self, times_s: Floats, first: Quaternions, second: Quaternions, states: "_States"
+    ) -> JointSamples:
         headings = states.heading_rad + states.drift_rad_s * (times_s - states.time_s)
         turned = multiply(turn_about(_UP, headings), second)
         angles = self._angles(first, turned, states)
@@ -183,7 +191,9 @@ class JointMeter:
         if len(going_on) > 1:
             angles[states.settled] = np.unwrap(going_on, axis=0)[1:]
             self._last_angles = angles[-1]
-        return JointSamples(times_s, relative, angles, NORMAL_95 * np.sqrt(variance), headings, states.settled)
+        return JointSamples(
+            times_s, relative, angles, NORMAL_95 * np.sqrt(variance), headings, states.settled
+        )
 
     def _angles(self, first: Quaternions, turned: Quaternions, states: "_States") -> Floats:
         """Angles (N, k) within half a turn, for orientations in one world."""
@@ -208,13 +218,16 @@ class JointMeter:
             return (np.mod(changed - angles + np.pi, 2.0 * np.pi) - np.pi) / _SMALL_RAD
 
         turns = [
-            change(self._angles(first, multiply(turn_about(axis, _SMALL_RAD), turned), states)) for axis in np.eye(3)
+            change(self._angles(first, multiply(turn_about(axis, _SMALL_RAD), turned), states))
+            for axis in np.eye(3)
         ]
         by_turns = np.sum(np.square(turns), axis=0)
         own = by_turns * TOGETHER**2 * variance[:, None]
         by_state = [turns[2], change(self._angles(first, turned, states.with_neutral_heading(_SMALL_RAD)))]
         if self.kind != "three-axis":
-            by_state += [change(self._angles(first, turned, states.with_axes(n, _SMALL_RAD))) for n in range(4)]
+            by_state += [
+                change(self._angles(first, turned, states.with_axes(n, _SMALL_RAD))) for n in range(4)
+            ]
         return own + np.einsum("jnk,nji,ink->nk", by_state, states.covariance, by_state)
 
 

@@ -25,18 +25,13 @@ class ClinicalJoint:
     """How a joint's three angles are called and which way they are positive.
 
     names: of the positive direction of the first, second and third angle, for a right and a left limb alike.
-    right: sign of each angle of a right limb. On the left, turns about x and y go the other way.
+    signs: of each mathematical angle of a right limb; a left limb is looked at in a mirror.
     order: the axes turned about, one after the other, each fixed in what was turned before.
     """
 
     names: tuple[str, str, str]
-    right: tuple[float, float, float]
+    signs: tuple[float, float, float]
     order: Order = "zxy"
-
-    def signs(self, side: Side) -> Floats:
-        """(3,) what the mathematical angles are multiplied by."""
-        mirrored = {"zxy": (1.0, -1.0, -1.0), "yxy": (-1.0, 1.0, -1.0)}[self.order]
-        return np.array(self.right) * (np.array(mirrored) if side == "left" else 1.0)
 
 
 CLINICAL: dict[str, ClinicalJoint] = {
@@ -52,6 +47,13 @@ CLINICAL: dict[str, ClinicalJoint] = {
 """Flexion of the hip brings the thigh forward: a right-hand turn about z. That of the knee brings the shank back: a left-hand one.
 
 In the wrist's and elbow's neutral posture the palm faces forward."""
+
+
+def clinical_angles(swung: Quaternions, joint: str, side: Side) -> Floats:
+    """The angles of CLINICAL[joint] in rad (N, 3), of a swing in the first segment's frame."""
+    clinical = CLINICAL[joint]
+    mirrored = swung * [1.0, -1.0, -1.0, 1.0] if side == "left" else swung
+    return three_angles(mirrored, clinical.order) * clinical.signs
 
 
 def hinge_angle(swung: Quaternions, axis: Floats) -> Floats:

@@ -19,7 +19,9 @@ _FARTHEST_M = 0.3
 """A sensor is about so far from the joint it helps to measure: prior standard deviation of each lever arm's component."""
 
 
-def centre_prediction(orientation: Floats, gyr_rad_s: Floats, turn_rad_s2: Floats, acc_m_s2: Floats) -> Floats:
+def centre_prediction(
+    orientation: Floats, gyr_rad_s: Floats, turn_rad_s2: Floats, acc_m_s2: Floats
+) -> Floats:
     """[specific force, K] (N, 3, 4), world frame, of samples of one sensor.
 
     Args:
@@ -83,7 +85,9 @@ class JointCentre:
         found = [self._with_covariance(heading, repeats, expected) for heading in lowest_headings(misfit)]
         return sorted(found, key=lambda candidate: candidate.misfit)
 
-    def residual(self, heading_rad: float, parameters: Floats, step: JointStep) -> tuple[Floats, Floats, Floats]:
+    def residual(
+        self, heading_rad: float, parameters: Floats, step: JointStep
+    ) -> tuple[Floats, Floats, Floats]:
         """In m/s² (3,), with its derivatives with respect to heading (3,) and parameters (3, 6)."""
         first, second = _centres(step)
         turn = about_vertical(heading_rad)

@@ -33,7 +33,10 @@ class SensorSamples:
         if raw:
             if self.gyr_rad_s is None or self.acc_m_s2 is None:
                 raise InvalidInput("raw samples are missing: record both sensors with --raw.")
-            columns += [np.asarray(self.gyr_rad_s, dtype=np.float64), np.asarray(self.acc_m_s2, dtype=np.float64)]
+            columns += [
+                np.asarray(self.gyr_rad_s, dtype=np.float64),
+                np.asarray(self.acc_m_s2, dtype=np.float64),
+            ]
         widths = (4, 3, 3)
         for column, width in zip(columns, widths[: len(columns)], strict=True):
             if column.shape != (len(columns[0]), width):
@@ -70,7 +73,9 @@ class JointSteps:
         if len(rows) == 0:
             return
         features = [self._features(times_s, table) for table in tables]
-        near = (times_s[2:] - times_s[1:-1] <= WIDEST_STEP_S) & (times_s[1:-1] - times_s[:-2] <= WIDEST_STEP_S)
+        near = (times_s[2:] - times_s[1:-1] <= WIDEST_STEP_S) & (
+            times_s[1:-1] - times_s[:-2] <= WIDEST_STEP_S
+        )
         if self._begins_s is None:
             self._begins_s = float(times_s[1])
         numbers = np.floor((times_s[1:-1] - self._begins_s) / STEP_S + _TOLERANCE).astype(int)

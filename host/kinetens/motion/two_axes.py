@@ -31,6 +31,8 @@ _STARTS = 24
 _DESCENTS = 30
 _SAME_RAD = radians(5.0)
 _VAGUEST_RAD = radians(60.0)
+_CALIBRATED_RAD = radians(3.0)
+"""Standard deviations of an axis nobody knows, and of one from a calibration."""
 
 
 class TwoAxes:
@@ -85,7 +87,9 @@ class TwoAxes:
                 distinct.append(candidate)
         return distinct
 
-    def residual(self, heading_rad: float, parameters: Floats, step: JointStep) -> tuple[Floats, Floats, Floats]:
+    def residual(
+        self, heading_rad: float, parameters: Floats, step: JointStep
+    ) -> tuple[Floats, Floats, Floats]:
         """In rad (1,), with its derivatives with respect to heading (1,) and the five degrees of freedom (1, 5)."""
         one, two = step.first @ parameters[:3], about_vertical(heading_rad) @ step.second @ parameters[3:6]
         by_first = two @ step.first @ across(parameters[:3])
@@ -104,10 +108,13 @@ class TwoAxes:
             ]
         )
 
-    def _descended(self, heading_rad: float, parameters: Floats, repeats: float, expected: Expected) -> Candidate:
+    def _descended(
+        self, heading_rad: float, parameters: Floats, repeats: float, expected: Expected
+    ) -> Candidate:
         """By Gauss and Newton, in steps of at most 0.5 rad."""
         variance = self.noise**2 * repeats
-        prior = variance * np.diag([0.0, *[1.0 / _VAGUEST_RAD**2] * 4, 1.0])
+        vague = _VAGUEST_RAD if self._known is None else _CALIBRATED_RAD
+        prior = variance * np.diag([0.0, *[1.0 / vague**2] * 4, 1.0])
         for _ in range(_DESCENTS):
             products, derivatives = _products(heading_rad, parameters)
             normal = derivatives.T @ self._seen @ derivatives + prior

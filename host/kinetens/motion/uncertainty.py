@@ -125,9 +125,11 @@ class InclinationError:
         turns = angles_between(np.concatenate([before[None], quaternions]))
         squares = (turns / steps_s) ** 2
         lately = np.empty(len(squares))
-        for number, (square, share) in enumerate(
-            zip(squares, -np.expm1(-steps_s / _LATELY_S), strict=True)
-        ):
+        for number, (square, share) in enumerate(zip(squares, -np.expm1(-steps_s / _LATELY_S), strict=True)):
             self._lately += share * (square - self._lately)
             lately[number] = self._lately
-        return self._sensor.at_rest_rad**2 + self._sensor.lately_s**2 * lately + self._sensor.timing_s**2 * squares
+        return (
+            self._sensor.at_rest_rad**2
+            + self._sensor.lately_s**2 * lately
+            + self._sensor.timing_s**2 * squares
+        )
