@@ -50,7 +50,12 @@ def waves(times_s: Floats, random: np.random.Generator, size: float, count: int)
 
 
 def worn_joint(
-    seed: int, axes: int, lasts_s: float = 40.0, first_moves: float = 1.0, level: bool = False, drift_deg_s: float = 0.1
+    seed: int,
+    axes: int,
+    lasts_s: float = 40.0,
+    first_moves: float = 1.0,
+    level: bool = False,
+    drift_deg_s: float = 0.1,
 ) -> WornJoint:
     """A joint of 1, 2 or 3 axes.
 
@@ -62,12 +67,17 @@ def worn_joint(
     if axes == 1:
         joint = Rotation.from_rotvec(angles * HINGE_AXIS)
     elif axes == 2:
-        joint = Rotation.from_rotvec(angles[:, :1] * HINGE_AXIS) * Rotation.from_rotvec(angles[:, 1:] * SECOND_AXIS)
+        joint = Rotation.from_rotvec(angles[:, :1] * HINGE_AXIS) * Rotation.from_rotvec(
+            angles[:, 1:] * SECOND_AXIS
+        )
     else:
         joint = Rotation.from_euler("ZXY", angles)
     if level:
         lying = Rotation.from_rotvec([np.pi / 2.0, 0.0, 0.0])
-        upper = Rotation.from_rotvec(first_moves * waves(times_s, random, 0.7, 1) * lying.apply(HINGE_AXIS)) * lying
+        upper = (
+            Rotation.from_rotvec(first_moves * waves(times_s, random, 0.7, 1) * lying.apply(HINGE_AXIS))
+            * lying
+        )
     else:
         upper = Rotation.from_rotvec(first_moves * waves(times_s, random, 0.9, 3) + random.normal(size=3))
     lower = upper * joint
@@ -77,7 +87,11 @@ def worn_joint(
     for segment, mounting, drift in zip((upper, lower), mountings, (0.0, drift_deg_s), strict=True):
         orientation = segment * mounting
         position = centre + segment.apply(np.array([0.02, -0.15, 0.03]))
-        force = np.gradient(np.gradient(position, times_s, axis=0), times_s, axis=0) + [0.0, 0.0, STANDARD_GRAVITY_M_S2]
+        force = np.gradient(np.gradient(position, times_s, axis=0), times_s, axis=0) + [
+            0.0,
+            0.0,
+            STANDARD_GRAVITY_M_S2,
+        ]
         turns = (orientation[:-1].inv() * orientation[1:]).as_rotvec() * RATE_HZ
         gyr = np.concatenate([turns[:1], (turns[1:] + turns[:-1]) / 2.0, turns[-1:]])
         heading = random.uniform(-np.pi, np.pi) + np.radians(drift) * times_s

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from kinetens.motion.joint_angles import CLINICAL, clinical_angles, hinge_angle, swung_from, three_angles, two_axis_angles
+from kinetens.motion.joint_angles import (
+    CLINICAL,
+    clinical_angles,
+    hinge_angle,
+    swung_from,
+    three_angles,
+    two_axis_angles,
+)
 from kinetens.motion.quaternion import from_rotation
 
 ANY = Rotation.random(200, rng=4)

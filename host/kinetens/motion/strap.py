@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from kinetens.errors import CalibrationDoubtful
 from kinetens.motion.body_calibration import BodyCalibration, BodyCalibrator
 from kinetens.motion.joint_evidence import Floats
-from kinetens.motion.quaternion import Quaternions
+from kinetens.motion.quaternion import Quaternions, turn_about, turn_vector
 
 SLIP_RAD = radians(20.0)
 """A strap has slipped when the sensor is turned further than this against the limb; members' own variation is about half."""
@@ -17,10 +17,9 @@ TURNED_OVER_RAD = radians(120.0)
 """A sensor that is turned further than this was put on upside down or back to front."""
 OTHER_RAD = radians(25.0)
 """A movement that leans so much otherwise against the vertical is another one, or another limb's."""
-OTHER_SHARE = 0.4
-"""So is one with less than this share of the range."""
 PAUSE_S = 0.3
-"""So long a member stands between repetitions."""
+"""So long a member stands between repetitions; those without such a pause are not looked at."""
+_FAR_END_SHARE = 0.4, 1.6
 AGREEING = 2
 """So many movements in a row must say so: one alone may have been another movement."""
 
@@ -30,8 +29,8 @@ _SENTENCES: dict[Doubt, str] = {
     "put it on as before, or calibrate again.",
     "slipped": "the sensor has turned by {off:.0f}° on the limb, or the movement begins from another posture; "
     "tighten the strap and calibrate again.",
-    "other limb": "the movement leans by {lean:.0f}° otherwise and goes {range:.0f}° instead of {known:.0f}°: the sensor is on "
-    "another limb, or this is another movement; check the place and calibrate again.",
+    "other limb": "the movement leans by {lean:.0f}° otherwise against the vertical: the sensor is on another limb, or this is "
+    "another movement; check the place and calibrate again.",
 }
 
 
@@ -44,12 +43,20 @@ def mounting_turn_rad(calibrated: BodyCalibration, now: BodyCalibration) -> floa
 def doubt_about(calibrated: BodyCalibration, now: BodyCalibration) -> Doubt | None:
     """What is wrong with a sensor that now moves like this; None if nothing is."""
     lean = abs(now.lean_rad - calibrated.lean_rad)
-    if lean > OTHER_RAD or now.range_rad < OTHER_SHARE * calibrated.range_rad:
+    if lean > OTHER_RAD:
         return "other limb"
     turned = mounting_turn_rad(calibrated, now)
     if turned > TURNED_OVER_RAD:
         return "turned over"
     return "slipped" if turned > SLIP_RAD else None
+
+
+def seen_from_far_end(calibrated: BodyCalibration, now: BodyCalibration) -> bool:
+    """Whether a movement is the way back and out again of one who paused where the calibration movement turned."""
+    if now.axis @ calibrated.axis > -np.cos(SLIP_RAD):
+        return False
+    turns = turn_about(calibrated.axis, -calibrated.range_rad * np.linspace(*_FAR_END_SHARE, 25))
+    return bool(np.max(turn_vector(turns, np.tile(calibrated.up, (25, 1))) @ now.up) > np.cos(SLIP_RAD))
 
 
 def check(calibrated: BodyCalibration, now: BodyCalibration) -> None:
@@ -61,8 +68,6 @@ def check(calibrated: BodyCalibration, now: BodyCalibration) -> None:
             _SENTENCES[doubt].format(
                 off=np.degrees(mounting_turn_rad(calibrated, now)),
                 lean=np.degrees(abs(now.lean_rad - calibrated.lean_rad)),
-                range=np.degrees(now.range_rad),
-                known=np.degrees(calibrated.range_rad),
             ),
         )
 
@@ -86,7 +91,7 @@ class StrapWatch:
                 now = self._reader.update(times_s[one], quaternions[one])
             except CalibrationDoubtful:
                 continue  # no movement to compare with
-            if now is None:
+            if now is None or seen_from_far_end(self._calibrated, now):
                 continue
             self._doubts = self._doubts + 1 if doubt_about(self._calibrated, now) else 0
             if self._doubts >= AGREEING:
