@@ -3,10 +3,11 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io import loadmat
+from scipy.io import loadmat  # pyright: ignore[reportUnknownVariableType]
 from scipy.spatial.transform import Rotation
 from vqf import VQF  # pyright: ignore[reportUnknownVariableType]
 
@@ -65,7 +66,7 @@ def sensor(gyr_rad_s: Floats, acc_m_s2: Floats, rate_hz: float) -> SensorSamples
 def rig_trial(name: str) -> PairRecording:
     """A trial of the joint rig, such as 1D_02."""
     path = data_folder() / "joint_rig" / f"data_{name}.mat"
-    data = loadmat(path, squeeze_me=True, struct_as_record=False)["data"]
+    data = cast(Any, loadmat)(path, squeeze_me=True, struct_as_record=False)["data"]
     columns = np.asarray(data.sensorData, dtype=np.float64).reshape(-1, 4, 3)
     acc_1, gyr_1, acc_2, gyr_2 = (np.ascontiguousarray(columns[:, part]) for part in range(4))
     rate_hz = float(data.rate)

@@ -1,9 +1,10 @@
 """Joint angles and their intervals on recordings with a truth, beside others in the same run.
 
-Errors are root mean squares in degrees. A hinge's angle is compared after its mean offset is taken off (the zero is a matter of
+Errors are root mean squares in degrees. A hinge's angle is compared after its mean offset is taken off (the zero
+is a matter of
 posture); a relative orientation is compared as it is, whole angle, nothing aligned. "settled": from the moment at which
-the heading, unknown at first, was found; "known start": from the first sample on, when it is told the heading there. The rig's
-1D_01 is told apart: every method is near 4 degrees on it.
+the heading, unknown at first, was found; "known start": from the first sample on, when it is told the heading
+there. The rig's 1D_01 is told apart: every method is near 4 degrees on it.
 """
 
 import json
@@ -12,7 +13,7 @@ from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from io import StringIO
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import rich_click as click
@@ -93,6 +94,11 @@ def rms_deg(errors_rad: Floats) -> float:
     return float(np.degrees(np.sqrt(np.mean(np.square(errors_rad)))))
 
 
+def relative_rms_deg(truth: Rotation, found: Any) -> float:
+    """Root mean square of the angle between relative orientations, in degrees."""
+    return rms_deg((truth.inv() * cast(Rotation, found)).magnitude())
+
+
 def measured(
     trial: PairRecording, kind: Kind, known_heading: tuple[float, float] | None = None
 ) -> tuple[JointMeter, JointSamples]:
@@ -106,8 +112,9 @@ def measured(
 def true_heading(trial: PairRecording) -> float:
     """The heading between the sensors' worlds at the beginning, in rad."""
     first, second = to_rotation(trial.first.quaternions[0]), to_rotation(trial.second.quaternions[0])
-    turn = (first * trial.relative_truth[0] * second.inv()).as_quat()
-    return float(2.0 * np.arctan2(turn[2], turn[3]))
+    turned = cast(Rotation, first * trial.relative_truth[0] * second.inv())
+    turn = from_rotation(turned)
+    return float(2.0 * np.arctan2(turn[3], turn[0]))
 
 
 def relative_errors(trial: PairRecording, samples: JointSamples) -> Floats:
@@ -176,7 +183,7 @@ def _peers(trial: PairRecording, kind: Kind) -> dict[str, float]:
     first, second = to_rotation(trial.first.quaternions), to_rotation(trial.second.quaternions)
     if trial.levers:
         turn = Rotation.from_rotvec([0.0, 0.0, true_heading(trial)])
-        found["VQF 6D, told the start"] = rms_deg((truth.inv() * first.inv() * turn * second).magnitude())
+        found["VQF 6D, told the start"] = relative_rms_deg(truth, first.inv() * turn * second)
     for module, peer in (("qmt", _qmt), ("dfjimu", _dfjimu)):
         try:
             library = import_module(module)
@@ -227,7 +234,7 @@ def _dfjimu(dfjimu: Any, trial: PairRecording, kind: Kind) -> dict[str, float]:
     for name, run in runs.items():
         first, second = (to_rotation(np.asarray(each)) for each in run())
         relative = first.inv() * second  # its sample n + 1 holds the rate of sample n
-        found[name] = rms_deg((trial.relative_truth[:-1].inv() * relative[1:]).magnitude())
+        found[name] = relative_rms_deg(trial.relative_truth[:-1], relative[1:])
     return found
 
 
@@ -240,7 +247,8 @@ def inclination_coverage(recordings: list[SingleRecording], sensor: SensorErrors
         half = NORMAL_95 * np.sqrt(InclinationError(sensor).variance(times_s, recording.quaternions))
         off = to_rotation(recording.quaternions) * recording.truth.inv()
         about_vertical = 2.0 * np.arctan2(off.as_quat()[:, 2], off.as_quat()[:, 3])
-        tilt = (Rotation.from_rotvec(np.outer(-about_vertical, [0.0, 0.0, 1.0])) * off).as_rotvec()[:, :2]
+        level = cast(Rotation, Rotation.from_rotvec(np.outer(-about_vertical, [0.0, 0.0, 1.0])) * off)
+        tilt: Floats = level.as_rotvec()[:, :2]
         shares.append(float(np.mean(np.abs(tilt) < half[:, None])))
         halves.append(float(np.degrees(half.mean())))
     return _coverage("inclination", name, shares, halves)

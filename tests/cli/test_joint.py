@@ -5,14 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.motion.joints import RATE_HZ, WornJoint, worn_joint
+from tests.motion.joints import RATE_HZ, WornJoint, part_of, worn_joint
 
 
 def written(joint: WornJoint, folder: Path, samples: int | None = None) -> tuple[str, str]:
     paths: list[str] = []
     for name, sensor in (("upper", joint.first), ("lower", joint.second)):
         paths.append(str(folder / f"{name}.npz"))
-        np.savez(paths[-1], acc=sensor.acc_m_s2[:samples], gyr=sensor.gyr_rad_s[:samples], fs=RATE_HZ)
+        part = part_of(sensor, slice(samples))
+        assert part.acc_m_s2 is not None
+        assert part.gyr_rad_s is not None
+        np.savez(paths[-1], acc=part.acc_m_s2, gyr=part.gyr_rad_s, fs=RATE_HZ)
     return paths[0], paths[1]
 
 

@@ -31,15 +31,18 @@ class WornJoint:
     def part(self, begin: int, end: int | None) -> tuple[Floats, SensorSamples, SensorSamples]:
         """Samples from one number to another, as `JointMeter.update` takes them."""
         here = slice(begin, end)
-        sensors = (
-            SensorSamples(each.quaternions[here], each.gyr_rad_s[here], each.acc_m_s2[here])
-            for each in (self.first, self.second)
-        )
-        return self.times_s[here], *sensors
+        return self.times_s[here], part_of(self.first, here), part_of(self.second, here)
 
     def through(self, meter: JointMeter) -> JointSamples:
         """All samples at once."""
         return meter.update(*self.part(0, None))
+
+
+def part_of(sensor: SensorSamples, here: slice) -> SensorSamples:
+    """Some of a sensor's samples."""
+    assert sensor.gyr_rad_s is not None
+    assert sensor.acc_m_s2 is not None
+    return SensorSamples(sensor.quaternions[here], sensor.gyr_rad_s[here], sensor.acc_m_s2[here])
 
 
 def waves(times_s: Floats, random: np.random.Generator, size: float, count: int) -> Floats:
@@ -59,7 +62,8 @@ def worn_joint(
 ) -> WornJoint:
     """A joint of 1, 2 or 3 axes.
 
-    first_moves: how lively the first segment is. level: the hinge's axis stays level. drift_deg_s: of the second's heading.
+    first_moves: how lively the first segment is. level: the hinge's axis stays level. drift_deg_s: of the second's
+    heading.
     """
     random = np.random.default_rng(seed)
     times_s = np.arange(round(lasts_s * RATE_HZ)) / RATE_HZ
@@ -87,11 +91,8 @@ def worn_joint(
     for segment, mounting, drift in zip((upper, lower), mountings, (0.0, drift_deg_s), strict=True):
         orientation = segment * mounting
         position = centre + segment.apply(np.array([0.02, -0.15, 0.03]))
-        force = np.gradient(np.gradient(position, times_s, axis=0), times_s, axis=0) + [
-            0.0,
-            0.0,
-            STANDARD_GRAVITY_M_S2,
-        ]
+        moving = np.gradient(np.gradient(position, times_s, axis=0), times_s, axis=0)
+        force = moving + np.array([0.0, 0.0, STANDARD_GRAVITY_M_S2])
         turns = (orientation[:-1].inv() * orientation[1:]).as_rotvec() * RATE_HZ
         gyr = np.concatenate([turns[:1], (turns[1:] + turns[:-1]) / 2.0, turns[-1:]])
         heading = random.uniform(-np.pi, np.pi) + np.radians(drift) * times_s

@@ -1,5 +1,8 @@
 """Joint angles from two sensors."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -63,7 +66,7 @@ def test_a_recording_is_a_stream_however_it_is_cut(kind, axes: int, raw: bool):
     whole = joint.through(JointMeter(kind, raw=raw))
     meter = JointMeter(kind, raw=raw)
     cuts = [0, 1, 2, 3, 10, 11, 50, 333, 334, 600, 700]
-    parts = [meter.update(*joint.part(a, b)) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    parts = [meter.update(*joint.part(a, b)) for a, b in pairwise(cuts)]
     for name in ("relative", "angles_rad", "half_interval_rad", "heading_rad"):
         joined = np.concatenate([getattr(part, name) for part in parts])
         assert np.allclose(joined, getattr(whole, name), atol=1e-6), name
@@ -120,12 +123,7 @@ def test_a_gap_in_the_stream_costs_no_more_than_itself():
     meter = JointMeter("hinge")
     meter.update(*joint.part(0, 900))
     samples = meter.update(*joint.part(1000, None))
-    assert (
-        hinge_errors_deg(
-            WornJoint(**{**joint.__dict__, "angles_rad": joint.angles_rad[1000:]}), samples
-        ).std()
-        < 0.5
-    )
+    assert hinge_errors_deg(replace(joint, angles_rad=joint.angles_rad[1000:]), samples).std() < 0.5
 
 
 def test_what_cannot_be_measured_is_refused():

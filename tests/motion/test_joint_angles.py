@@ -14,7 +14,7 @@ from kinetens.motion.joint_angles import (
 )
 from kinetens.motion.quaternion import from_rotation
 
-ANY = Rotation.random(200, rng=4)
+ANY = Rotation.random(200, rng=np.random.default_rng(4))
 
 
 def wrapped(angles):
@@ -45,7 +45,7 @@ def test_a_hinge_turns_about_its_axis():
 
 def test_the_neutral_posture_is_no_turn():
     relative = from_rotation(ANY)
-    segment = from_rotation(Rotation.random(rng=5))
+    segment = from_rotation(Rotation.random(rng=np.random.default_rng(5)))
     assert np.allclose(np.abs(swung_from(relative, relative, segment)[:, 0]), 1.0)
 
 

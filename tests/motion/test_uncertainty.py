@@ -5,22 +5,36 @@ from math import radians
 import numpy as np
 
 from kinetens.motion.quaternion import turn_about
-from kinetens.motion.uncertainty import AS_BOUGHT, CALIBRATED, InclinationError, range_half_interval_rad
+from kinetens.motion.uncertainty import (
+    AS_BOUGHT,
+    CALIBRATED,
+    InclinationError,
+    SensorErrors,
+    range_half_interval_rad,
+)
 
-USUAL = {"range_rad": radians(60.0), "duration_s": 3.0, "peak_speed_rad_s": 1.0, "step_s": 0.04}
+
+def half(
+    range_deg: float = 60.0,
+    duration_s: float = 3.0,
+    step_s: float = 0.04,
+    unknown_s: float = 0.0,
+    sensor: SensorErrors = AS_BOUGHT,
+) -> float:
+    return range_half_interval_rad(radians(range_deg), duration_s, 1.0, step_s, unknown_s, sensor)
 
 
 def test_a_usual_repetition_is_known_to_one_or_two_degrees():
-    assert radians(1.0) < range_half_interval_rad(**USUAL) < radians(2.0)
-    assert range_half_interval_rad(**USUAL, sensor=CALIBRATED) < range_half_interval_rad(**USUAL) / 2.0
+    assert radians(1.0) < half() < radians(2.0)
+    assert half(sensor=CALIBRATED) < half() / 2.0
 
 
 def test_every_part_widens_the_interval():
-    usual = range_half_interval_rad(**USUAL)
-    assert range_half_interval_rad(**{**USUAL, "range_rad": radians(120.0)}) > usual
-    assert range_half_interval_rad(**{**USUAL, "duration_s": 20.0}) > usual
-    assert range_half_interval_rad(**{**USUAL, "step_s": 0.2}) > usual
-    assert range_half_interval_rad(**USUAL, unknown_s=0.3) > usual
+    usual = half()
+    assert half(range_deg=120.0) > usual
+    assert half(duration_s=20.0) > usual
+    assert half(step_s=0.2) > usual
+    assert half(unknown_s=0.3) > usual
 
 
 def test_after_lively_movement_the_inclination_is_known_less_well_for_a_while():

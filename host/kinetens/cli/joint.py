@@ -39,9 +39,11 @@ def joint(
 ) -> None:
     """Compute a joint's angles from the recordings of a sensor on either side of it, each with its 95 % interval.
 
-    FIRST is nearer to the trunk. Both are files as kinetens orient reads them, on one clock. The sensors may be mounted in any
+    FIRST is nearer to the trunk. Both are files as kinetens orient reads them, on one clock. The sensors may be
+    mounted in any
     way; axes and lever arms are found from the movement. Written are time_s and, for each angle, its value and half its
-    95 % interval in degrees, from the zero posture on. The intervals cover the sensors, not the strap's slipping on the skin.
+    95 % interval in degrees, from the zero posture on. The intervals cover the sensors, not the strap's slipping
+    on the skin.
 
     Example:  kinetens joint thigh.csv shank.csv --type hinge --out knee.csv
     """

@@ -62,7 +62,8 @@ class BodyCalibration:
 
     @property
     def to_segment(self) -> Quaternions:
-        """(4,) the sensor's frame to the segment's: y up in the starting posture, z along the axis, as far as that is level.
+        """(4,) the sensor's frame to the segment's: y up in the starting posture, z along the axis, as far as that
+        is level.
 
         For a forward movement of a segment that hangs down, z points to the right and x forward (Wu et al. 2002).
         Raises CalibrationDoubtful for a movement about the vertical.
@@ -104,7 +105,8 @@ def paired(first: BodyCalibration, second: BodyCalibration) -> PairCalibration:
         raise CalibrationDoubtful(
             "other limb",
             f"the sensor for the segment further out moved {np.degrees(second.range_rad):.0f}° and the other "
-            f"{np.degrees(first.range_rad):.0f}°: they are probably on each other's place; swap them and calibrate again.",
+            f"{np.degrees(first.range_rad):.0f}°: "
+            "they are probably on each other's place; swap them and calibrate again.",
         )
     segments = first.to_segment, second.to_segment
     axes = np.array([turn_vector(conjugate(segment), [0.0, 0.0, 1.0]) for segment in segments])

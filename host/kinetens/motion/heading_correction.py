@@ -157,11 +157,11 @@ class HeadingCorrection:
     def _search(self) -> None:
         candidates = self._first.candidates(self._repeats(self._first), self._expected)
         misfits = [self._misfit_of(candidate) for candidate in candidates]
-        order = np.argsort(misfits)
-        best = candidates[order[0]]
+        least = min(misfits)
+        best = candidates[misfits.index(least)]
         away = [abs(wrapped(candidate.heading_rad - best.heading_rad)) for candidate in candidates]
         others = [misfit for misfit, far in zip(misfits, away, strict=True) if far > OTHER_RAD]
-        unlike = not others or min(others) - misfits[order[0]] > SURE_LIKELIHOOD
+        unlike = not others or min(others) - least > SURE_LIKELIHOOD
         sds = np.sqrt(np.diag(best.covariance))
         self.settled = unlike and sds[0] < SURE_RAD and bool(np.all(sds[1:] < self._first.sure))
         self._believe(best if self.settled else self._near(best))

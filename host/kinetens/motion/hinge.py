@@ -120,4 +120,4 @@ class HingeAxis:
         prior = np.diag([expected.information, *[1.0 / _VAGUEST_RAD**2] * 4])
         if self._known is not None:
             prior[1:, 1:] = np.eye(4) / radians(3.0) ** 2
-        return np.linalg.inv(information / variance + prior)
+        return np.asarray(np.linalg.inv(information / variance + prior), dtype=np.float64)

@@ -28,7 +28,8 @@ AS_IT_IS = np.array([1.0, 0.0, 0.0, 0.0])
 _UP = np.array([0.0, 0.0, 1.0])
 _NO_AXES = np.array([0.0, 0.0, 1.0, 0.0, 0.0, 1.0])
 TOGETHER = 0.5
-"""Share of either sensor's inclination error that is left in a joint's angle: part of it is common, part went into the zero.
+"""Share of either sensor's inclination error that is left in a joint's angle: part of it is common, part went into
+the zero.
 
 Found on the rig and the arm (`python -m bench joints` shows what it covers)."""
 _SMALL_RAD = 1e-4
@@ -56,9 +57,10 @@ class JointSamples:
 class JointMeter:
     """Measures one joint. Samples in, angles out; a recording gives the same however it is cut into calls.
 
-    A hinge has one angle, about its axis. Two axes have two: about the first segment's, then about the second's. Three have
-    those of `kinetens.motion.joint_angles.three_angles` in the order z, x, y. All are 0 in the posture at which `zero` was
-    called; until then, where both sensors' frames are parallel.
+    A hinge has one angle, about its axis. Two axes have two: about the first segment's, then about the second's.
+    Three have
+    those of `kinetens.motion.joint_angles.three_angles` in the order z, x, y. All are 0 in the posture at which
+    `zero` was called; until then, where both sensors' frames are parallel.
 
     Args:
         kind: what the joint can do.
@@ -239,7 +241,9 @@ class _Posture:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What the correction knew after a step: axes (6,), covariance of heading, neutral heading and the axes' directions."""
+    """What the correction knew after a step: axes (6,), covariance of heading, neutral heading and the axes'
+    directions.
+    """
 
     time_s: float
     heading_rad: float

@@ -1,9 +1,10 @@
 """From a relative orientation to the angles a clinician knows.
 
-All functions take `swung` (N, 4): the relative orientation times the inverse of the one in the neutral posture, in the first
-segment's frame. It is the identity in the neutral posture.
+All functions take `swung` (N, 4): the relative orientation times the inverse of the one in the neutral posture, in
+the first segment's frame. It is the identity in the neutral posture.
 
-Names and signs follow the International Society of Biomechanics: x forward, y up, z to the right (Wu et al. 2002, J. Biomech.
+Names and signs follow the International Society of Biomechanics: x forward, y up, z to the right (Wu et al. 2002,
+J. Biomech.
 35(4); Wu et al. 2005, J. Biomech. 38(5)); flexion about the first segment's z, rotation about the second's long axis y,
 abduction about the line at right angles to both (Grood & Suntay 1983, J. Biomech. Eng. 105(2)).
 """
@@ -44,7 +45,8 @@ CLINICAL: dict[str, ClinicalJoint] = {
         ("plane of elevation", "elevation", "internal rotation"), (1.0, -1.0, 1.0), order="yxy"
     ),
 }
-"""Flexion of the hip brings the thigh forward: a right-hand turn about z. That of the knee brings the shank back: a left-hand one.
+"""Flexion of the hip brings the thigh forward: a right-hand turn about z. That of the knee brings the shank back:
+a left-hand one.
 
 In the wrist's and elbow's neutral posture the palm faces forward."""
 

@@ -67,7 +67,7 @@ class JointCentre:
         normal = np.block([[p[1:, 1:], -x[1:, 1:]], [-x[1:, 1:].T, q[1:, 1:]]])
         normal += variance / _FARTHEST_M**2 * np.eye(6)
         right = np.concatenate([x[1:, 0] - p[1:, 0], x[0, 1:] - q[1:, 0]])
-        levers = np.linalg.solve(normal, right)
+        levers = np.asarray(np.linalg.solve(normal, right), dtype=np.float64)
         misfit = float(p[0, 0] + q[0, 0] - 2.0 * x[0, 0] - right @ levers)
         covariance = np.zeros((7, 7))
         covariance[1:, 1:] = variance * np.linalg.inv(normal)

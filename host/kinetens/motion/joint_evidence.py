@@ -18,10 +18,11 @@ hold all that was ever seen, so a heading nobody knows can be searched for all r
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import radians
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize_scalar  # pyright: ignore[reportUnknownVariableType]
 
 Floats = NDArray[np.float64]
 
@@ -104,12 +105,14 @@ def lowest_headings(misfit: Callable[[float], float]) -> list[float]:
     """The headings, all round the compass, where a smooth misfit is lower than near by."""
     headings = np.arange(-np.pi, np.pi, _GRID_RAD)
     misfits = np.array([misfit(float(heading)) for heading in headings])
-    lowest = (misfits < np.roll(misfits, 1)) & (misfits <= np.roll(misfits, -1))
-    lowest[np.argmin(misfits)] = True
-    return [
-        float(minimize_scalar(misfit, bounds=(at - _GRID_RAD, at + _GRID_RAD), method="bounded").x)
-        for at in headings[lowest]
-    ]
+    low = (misfits < np.roll(misfits, 1)) & (misfits <= np.roll(misfits, -1))
+    low[np.argmin(misfits)] = True
+    found: list[float] = []
+    for at in headings[low].tolist():
+        bounds = (at - _GRID_RAD, at + _GRID_RAD)
+        lowest = cast(Any, minimize_scalar(misfit, bounds=bounds, method="bounded"))
+        found.append(float(lowest.x))
+    return found
 
 
 def about_vertical(heading_rad: float) -> Floats:
@@ -128,7 +131,7 @@ def across(axes: Floats) -> Floats:
     least = np.eye(3)[np.argmin(np.abs(axes), axis=-1)]
     one = np.cross(axes, least)
     one /= np.linalg.norm(one, axis=-1, keepdims=True)
-    return np.stack([one, np.cross(axes, one)], axis=-1)
+    return np.stack([one, np.cross(axes, one)], axis=-1).astype(np.float64)
 
 
 def moved(axis: Floats, change: Floats) -> Floats:

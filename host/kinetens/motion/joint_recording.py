@@ -5,6 +5,7 @@ they were found is measured, too.
 """
 
 from dataclasses import dataclass, fields
+from math import radians
 
 import numpy as np
 from vqf import VQF  # pyright: ignore[reportUnknownVariableType]
@@ -63,7 +64,7 @@ def measure_joint(first: Recording, second: Recording, kind: Kind, zero_at_s: fl
         axes = None if kind == "three-axis" else search.correction.parameters[0][:6].reshape(2, 3)
         meter = JointMeter(kind, raw=True, axes=axes)
         heading, sd = search.correction.neutral_heading_rad, search.correction.neutral_heading_sd_rad
-        meter.correction.expect(heading, max(sd, np.radians(1.0)))
+        meter.correction.expect(heading, max(sd, radians(1.0)))
     zero = int(np.searchsorted(times_s, times_s[0] + zero_at_s)) + 1
     meter.update(times_s[:zero], *(_part(sensor, slice(0, zero)) for sensor in sensors))
     meter.zero()
@@ -105,7 +106,8 @@ def _in_common(first: Recording, second: Recording) -> tuple[Floats, tuple[Senso
 
 def _fused(recording: Recording, times_s: Floats) -> SensorSamples:
     def at_times(values: Floats) -> Floats:
-        return np.stack([np.interp(times_s, recording.time_s, column) for column in values.T], axis=1)
+        columns = [np.interp(times_s, recording.time_s, values[:, axis]) for axis in range(3)]
+        return np.stack(columns, axis=1)
 
     gyr, acc = at_times(recording.gyr_rad_s), at_times(recording.acc_m_s2)
     step_s = float((times_s[-1] - times_s[0]) / (len(times_s) - 1))

@@ -47,7 +47,8 @@ class SensorSamples:
 class JointSteps:
     """Cuts the stream into steps of 40 ms. A step is complete with the sample after the first one beyond it:
 
-    the angular acceleration of a sample needs its neighbours. Across a gap there is none, and such samples belong to no step.
+    the angular acceleration of a sample needs its neighbours. Across a gap there is none, and such samples belong
+    to no step.
     """
 
     def __init__(self, raw: bool) -> None:
@@ -88,7 +89,9 @@ class JointSteps:
             self._add(float(times_s[rows[place]]), [feature[place] for feature in features])
 
     def _features(self, times_s: Floats, table: Floats) -> Floats:
-        """(N - 2, 3, 3) orientation, or (N - 2, 3, 7) with the centre's prediction, of all samples with two neighbours."""
+        """(N - 2, 3, 3) orientation, or (N - 2, 3, 7) with the centre's prediction, of all samples with two
+        neighbours.
+        """
         orientation = to_rotation(table[1:-1, :4]).as_matrix()
         if not self._raw:
             return orientation

@@ -12,7 +12,8 @@ from kinetens.motion.joint_evidence import Floats
 from kinetens.motion.quaternion import Quaternions, turn_about, turn_vector
 
 SLIP_RAD = radians(20.0)
-"""A strap has slipped when the sensor is turned further than this against the limb; members' own variation is about half."""
+"""A strap has slipped when the sensor is turned further than this against the limb; members' own variation is
+about half."""
 TURNED_OVER_RAD = radians(120.0)
 """A sensor that is turned further than this was put on upside down or back to front."""
 OTHER_RAD = radians(25.0)
@@ -25,19 +26,19 @@ AGREEING = 2
 
 Doubt = Literal["turned over", "slipped", "other limb"]
 _SENTENCES: dict[Doubt, str] = {
-    "turned over": "the sensor is turned by {off:.0f}° against its calibration: it was put on upside down or back to front; "
-    "put it on as before, or calibrate again.",
+    "turned over": "the sensor is turned by {off:.0f}° against its calibration: it was put on upside down or "
+    "back to front; put it on as before, or calibrate again.",
     "slipped": "the sensor has turned by {off:.0f}° on the limb, or the movement begins from another posture; "
     "tighten the strap and calibrate again.",
-    "other limb": "the movement leans by {lean:.0f}° otherwise against the vertical: the sensor is on another limb, or this is "
-    "another movement; check the place and calibrate again.",
+    "other limb": "the movement leans by {lean:.0f}° otherwise against the vertical: the sensor is on another limb, or "
+    "this is another movement; check the place and calibrate again.",
 }
 
 
 def mounting_turn_rad(calibrated: BodyCalibration, now: BodyCalibration) -> float:
     """By how much the sensor was turned against the limb between two calibrations."""
-    turn, _ = Rotation.align_vectors(np.array([now.up, now.axis]), np.array([calibrated.up, calibrated.axis]))
-    return float(turn.magnitude())
+    before, after = (np.array([each.up, each.axis]) for each in (calibrated, now))
+    return float(Rotation.align_vectors(after, before)[0].magnitude())
 
 
 def doubt_about(calibrated: BodyCalibration, now: BodyCalibration) -> Doubt | None:
@@ -83,7 +84,8 @@ class StrapWatch:
     def update(self, times_s: Floats, quaternions: Quaternions) -> None:
         """Take samples at times (N,) in s, orientations (N, 4).
 
-        Raises CalibrationDoubtful: the latest movements agree that the sensor has slipped, was turned over, or is on another limb.
+        Raises CalibrationDoubtful: the latest movements agree that the sensor has slipped, was turned over, or is
+        on another limb.
         """
         for number in range(len(times_s)):
             one = slice(number, number + 1)

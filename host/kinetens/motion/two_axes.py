@@ -41,7 +41,8 @@ class TwoAxes:
     They have five degrees of freedom. Both axes must have been moved about, or any second axis would do.
 
     Args:
-        axes: (2, 3) the axis in the first and in the second sensor, where they are known; they are where the search begins.
+        axes: (2, 3) the axis in the first and in the second sensor, where they are known; they are where the
+            search begins.
     """
 
     size = 5
@@ -121,7 +122,7 @@ class TwoAxes:
             slope = derivatives.T @ self._seen @ products
             normal[0, 0] += variance * expected.information
             slope[0] += variance * np.sin(heading_rad - expected.heading_rad) / expected.sd_rad**2
-            change = -np.linalg.solve(normal, slope)
+            change = -np.asarray(np.linalg.solve(normal, slope), dtype=np.float64)
             change *= min(1.0, 0.5 / max(float(np.max(np.abs(change))), 1e-12))
             heading_rad += float(change[0])
             parameters = self.moved(parameters, change[1:])
@@ -131,7 +132,7 @@ class TwoAxes:
         normal = derivatives.T @ self._seen @ derivatives + prior
         normal[0, 0] += variance * expected.information
         misfit = float(products @ self._seen @ products) / variance + expected.misfit(heading_rad)
-        covariance = variance * np.linalg.inv(normal)
+        covariance = variance * np.asarray(np.linalg.inv(normal), dtype=np.float64)
         return Candidate(wrapped(heading_rad), parameters, covariance, misfit)
 
 
@@ -147,7 +148,7 @@ def _products(heading_rad: float, parameters: Floats) -> tuple[Floats, Floats]:
     products = spread(pair)
     products[27] = parameters[6]
     columns = [spread(pair, (0.0, -sine, cosine))]
-    columns += [spread(np.outer(direction, second)) for direction in across(first).T]
-    columns += [spread(np.outer(first, direction)) for direction in across(second).T]
+    columns += [spread(np.outer(direction, second).astype(np.float64)) for direction in across(first).T]
+    columns += [spread(np.outer(first, direction).astype(np.float64)) for direction in across(second).T]
     columns.append(np.eye(28)[27])
     return products, np.stack(columns, axis=1)

@@ -9,8 +9,8 @@ The parts, each of which has a name in `SensorErrors`:
 - for a joint also the heading between both sensors and the axes, with the covariance that their filter has
   (kinetens.motion.heading_correction).
 
-Calibrated on recordings with a truth, VQF at the recording's rate, by maximum likelihood over equally weighted trials, then
-scaled to hold 95 % of the errors; judged on the trial that was left out, over all trials:
+Calibrated on recordings with a truth, VQF at the recording's rate, by maximum likelihood over equally weighted
+trials, then scaled to hold 95 % of the errors; judged on the trial that was left out, over all trials:
 
     AS_BOUGHT (joint rig 50 Hz without 1D_01, robot's arm 125 Hz: sensors as they come)
         inclination, 22 sensor trials: 95.2 % inside, least trial 79 %, most 100 %
@@ -19,7 +19,8 @@ scaled to hold 95 % of the errors; judged on the trial that was left out, over a
         inclination, 12 trials: 95.0 % inside, least trial 83 %, most 99 %
         range, 2,853 of 10 trials: 94.6 % inside, least 82 %, most 100 %
 
-So an interval holds over sensors and days; one sensor on one day errs the same way all along and may be outside more often.
+So an interval holds over sensors and days; one sensor on one day errs the same way all along and may be outside
+more often.
 
 Not covered: the strap. Skin, muscle and clothing move the sensor against the bone by 2 to 10 degrees in lively
 movement, and a sensor's axes are not those of the joint before a calibration; no recording here has bones for its
