@@ -65,7 +65,7 @@ def measure_joint(first: Recording, second: Recording, kind: Kind, zero_at_s: fl
         meter = JointMeter(kind, raw=True, axes=axes)
         heading, sd = search.correction.neutral_heading_rad, search.correction.neutral_heading_sd_rad
         meter.correction.expect(heading, max(sd, radians(1.0)))
-    zero = int(np.searchsorted(times_s, times_s[0] + zero_at_s)) + 1
+    zero = int(np.count_nonzero(times_s - times_s[0] < zero_at_s)) + 1
     meter.update(times_s[:zero], *(_part(sensor, slice(0, zero)) for sensor in sensors))
     meter.zero()
     samples = meter.update(times_s[zero:], *(_part(sensor, slice(zero, None)) for sensor in sensors))
