@@ -1,8 +1,6 @@
 """Recordings of two sensors on either side of a joint, or of one, with the truth (see the folder's README)."""
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -11,7 +9,7 @@ from scipy.io import loadmat  # pyright: ignore[reportUnknownVariableType]
 from scipy.spatial.transform import Rotation
 from vqf import VQF  # pyright: ignore[reportUnknownVariableType]
 
-from kinetens.errors import InvalidInput
+from bench.recorded import data_folder
 from kinetens.motion.joint_steps import SensorSamples
 from kinetens.motion.quaternion import Quaternions, to_rotation
 
@@ -41,14 +39,6 @@ class PairRecording:
     def relative_truth(self) -> Rotation:
         """Second segment to first."""
         return self.first_truth.inv() * self.second_truth
-
-
-def data_folder() -> Path:
-    """KINETENS_DATA, or `../shared/data` beside the checkout. Raises InvalidInput where there is none."""
-    folder = Path(os.environ.get("KINETENS_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
-    if not folder.is_dir():
-        raise InvalidInput(f"no recordings in {folder}; set KINETENS_DATA to the folder that holds them.")
-    return folder
 
 
 def fused(gyr_rad_s: Floats, acc_m_s2: Floats, rate_hz: float) -> Quaternions:
