@@ -12,6 +12,7 @@ BENCHES = {
     "orientation": "Errors of the orientation filter, VQF, Madgwick and Mahony on recordings with ground truth.",
     "stimulation": "Instructions, heap and flash that a decision about stimulation costs on one.",
     "simulation": "Simulated hours per hour on one core, and the worst times to the last pulse.",
+    "joints": "Joint angles and their 95 % intervals on recordings with a truth.",
 }
 
 

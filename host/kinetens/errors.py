@@ -63,5 +63,17 @@ class InvalidInput(KinetensError):
     """An argument or input file makes no sense. Its message says which and what would."""
 
 
+class CalibrationDoubtful(KinetensError):
+    """How a sensor lies on its limb is not known, or no longer true: calibrate again.
+
+    Attributes:
+        doubt: for programs: "restless", "too small", "not about one axis", "turned over", "slipped", "other limb".
+    """
+
+    def __init__(self, doubt: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.doubt = doubt
+
+
 class VirtualDeviceError(KinetensError):
     """The virtual device could not start, or its firmware died."""

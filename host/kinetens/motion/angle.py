@@ -11,7 +11,7 @@ distribution: Bingham 1974, Ann. Statist. 2(6).)
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetens.motion.quaternion import Quaternions
+from kinetens.motion.quaternion import Quaternions, angles_between
 
 WINDOW_S = 8.0
 """Time constant with which past orientations are forgotten."""
@@ -35,7 +35,7 @@ class MovementPlane:
         """Take orientations (N, 4) of consecutive samples that together lasted `lasting_s`."""
         before = quaternions[:1] if self._last is None else self._last
         self._last = quaternions[-1:]
-        path = _angles_between(np.concatenate([before, quaternions]))
+        path = angles_between(np.concatenate([before, quaternions]))
         self._moment *= np.exp(-lasting_s / WINDOW_S)
         self._moment += (quaternions.T * (path + _AT_REST_RAD)) @ quaternions
         centre = np.linalg.eigh(self._moment)[1][:, 3]
@@ -62,8 +62,3 @@ class MovementPlane:
         """Angles along the plane in rad (N,), -pi to pi from its centre, of orientations (N, 4)."""
         along = quaternions @ self.axes.T
         return 2.0 * np.arctan2(np.copysign(1.0, along[:, 0]) * along[:, 1], np.abs(along[:, 0]))
-
-
-def _angles_between(quaternions: Quaternions) -> NDArray[np.float64]:
-    cosine_of_half = np.abs(np.einsum("ij,ij->i", quaternions[1:], quaternions[:-1]))
-    return 2.0 * np.arccos(np.minimum(cosine_of_half, 1.0))
