@@ -23,8 +23,8 @@ COMMANDS = {
     "report": "Write a session's report as a page to read, print or send.",
     "export": "Write a session's samples and repetitions for other programs.",
     "orient": "Compute orientation from a recording of any sensor.",
-    "simulate": "Simulate hours full of faults and judge every pulse.",
     "joint": "Compute a joint's angles from the recordings of two sensors.",
+    "simulate": "Simulate hours full of faults and judge every pulse.",
     "demo": "Do a set of exercises on the virtual device.",
 }
 """Name and summary of each command in the order of --help. The command x is `kinetens.cli.x.x`."""

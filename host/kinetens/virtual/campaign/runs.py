@@ -158,9 +158,13 @@ def _stand_still(*_: object) -> None:
     raise TimeoutError(f"the world stood still: no end within {_LONGEST_S} s")
 
 
+def _end(*_: object) -> None:
+    sys.exit(1)
+
+
 def _quiet() -> None:
     """For a process of the pool: Ctrl-C is for who started it, an end is an end with its files cleaned up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, _stand_still)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGTERM, _end)
     quiet_libraries()
