@@ -90,6 +90,14 @@ def test_what_cannot_be_right_is_refused_with_its_place(what: str, words: str, r
     assert not (tmp_path / "out.csv").exists()
 
 
+def test_a_recording_faster_than_the_devices_filter_is_refused_and_vqf_takes_it(run, refused, tmp_path: Path):
+    _, acc, gyr = recording(2.0)
+    np.savez(tmp_path / "fast.npz", acc=acc, gyr=gyr, fs=1000)
+    source, out = str(tmp_path / "fast.npz"), str(tmp_path / "out.csv")
+    assert "up to 500 samples a second, not 1000" in refused("orient", source, "--out", out)
+    run("orient", source, "--engine", "vqf", "--out", out)
+
+
 def test_files_that_are_no_recordings_are_refused(refused, tmp_path: Path):
     out = str(tmp_path / "out.csv")
     assert "there is no recording" in refused("orient", "lost.csv", "--out", out)

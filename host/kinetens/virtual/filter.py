@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetens import resources
-from kinetens.errors import VirtualDeviceError
+from kinetens.errors import InvalidInput, VirtualDeviceError
 from kinetens.virtual.motion_source import STANDARD_GRAVITY_M_S2
 from kinetens.virtual.process import MACHINE_SIDE, find_micropython
 
 GYRO_UDPS, ACCEL_UG = 70_000, 488
 """LSM6DSOX at 2000 °/s and 16 g: weight of a count."""
+FASTEST_HZ = 500.0
+"""More samples at full scale than a window of the filter adds up in 32 bits."""
 _HEAP = "1m"
 _LONGEST_S = 3600.0
 
@@ -54,8 +56,13 @@ def run_filter(
 ) -> Filtered:
     """Filter samples (N, 6) in counts; an output for each sample, or `output_hz` of them a second.
 
-    Raises VirtualDeviceError when MicroPython is missing or fails.
+    Raises InvalidInput for a rate above FASTEST_HZ, VirtualDeviceError when MicroPython is missing or fails.
     """
+    if round(rate_hz) > FASTEST_HZ:
+        raise InvalidInput(
+            f"the device's filter takes up to {FASTEST_HZ:g} samples a second, not {rate_hz:.4g}; "
+            "resample the recording, or use the engine vqf"
+        )
     numbers = (round(rate_hz * 1000), gyro_udps, accel_ug, round((output_hz or rate_hz) * 1000))
     with tempfile.TemporaryDirectory(prefix="kinetens-filter-") as folder:
         source, result = Path(folder) / "samples", Path(folder) / "results"
