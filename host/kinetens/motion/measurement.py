@@ -294,7 +294,7 @@ def _usable(
         )
     if not np.all(np.diff(times_s, prepend=after_s) > 0.0):
         raise InvalidInput("times must increase from sample to sample; sort the recording by time.")
-    usable = np.isfinite(quaternions).all(axis=1)
+    usable = np.all(np.isfinite(quaternions), axis=1, keepdims=True)[:, 0]
     if known is not None:
-        usable &= np.asarray(known, dtype=np.bool_)
+        usable = usable & np.asarray(known, dtype=np.bool_)
     return times_s[usable], quaternions[usable], usable
