@@ -42,8 +42,8 @@ def analyze(
 
     FILE is a .csv or .parquet with a column time_s (s) and quat_w, quat_x, quat_y, quat_z (unit quaternion, sensor to
     world, z up) or acc_x, acc_y, acc_z (m/s²) and gyr_x, gyr_y, gyr_z (rad/s), and a column sensor if there are several;
-    or an .npz with quat (N, 4), or acc and gyr (N, 3), and fs (Hz) or time_s (N). 20 to 2000 samples a second. Missing samples stay
-    missing: no repetition is made up across them. With acc, walking is told from exercise.
+    or an .npz with quat (N, 4), or acc and gyr (N, 3), and fs (Hz) or time_s (N). 20 to 2000 samples a second.
+    Missing samples stay missing: no repetition is made up across them. With acc, walking is told from exercise.
 
     Example:  kinetens analyze last --json
     """
