@@ -14,8 +14,10 @@ def test_drift_seen_while_standing_is_taken_off() -> None:
     drift = HeadingDrift()
     steadied = np.empty_like(drifting)
     for k in range(0, len(times_s), 5):
-        steadied[k : k + 5] = drift.steady(times_s[k : k + 5], drifting[k : k + 5])
-        drift.learn(times_s[k : k + 5], steadied[k : k + 5])
+        steps = range(k, min(k + 5, len(times_s)))
+        for n in steps:
+            steadied[n] = drift.steady(times_s[n], drifting[n])
+        drift.learn(times_s[steps[-1]] - times_s[k], steadied[k], steadied[steps[-1]])
     last_ten_seconds = to_rotation(steadied[-1]) * to_rotation(steadied[-250]).inv()
     assert degrees(last_ten_seconds.magnitude()) < 0.1
 
@@ -25,6 +27,6 @@ def test_turning_round_is_not_drift() -> None:
     turning = from_rotation(Rotation.from_rotvec(np.outer(times_s * radians(45.0), [0, 0, 1])))
     drift = HeadingDrift()
     for k in range(0, len(times_s), 5):
-        steadied = drift.steady(times_s[k : k + 5], turning[k : k + 5])
+        steadied = [drift.steady(times_s[n], turning[n]) for n in range(k, k + 5)]
         np.testing.assert_allclose(steadied, turning[k : k + 5])
-        drift.learn(times_s[k : k + 5], steadied)
+        drift.learn(times_s[k + 4] - times_s[k], steadied[0], steadied[-1])

@@ -14,8 +14,9 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from kinetens.motion.detector import PAUSE_S
 from kinetens.motion.quaternion import Quaternions
-from kinetens.motion.repetitions import PAUSE_S, Repetition
+from kinetens.motion.repetitions import Repetition
 
 LONGEST_DIP_S = 3.0
 """Slower dips are repetitions: nobody dips twice in so slow a movement."""

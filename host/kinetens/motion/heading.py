@@ -1,16 +1,14 @@
 """The drift of a heading that no magnetometer holds, learnt while the sensor stands still."""
 
-from math import radians
-
-import numpy as np
-from numpy.typing import NDArray
-
-from kinetens.motion.quaternion import Quaternions, multiply
+from collections.abc import Sequence
+from math import copysign, cos, radians, sin
 
 STILL_RAD_S = radians(4.0)
 """A sensor that turns slower than this stands still; what its heading does meanwhile is drift."""
 LEARNING_S = 2.0
 """Time constant with which the drift's rate is learnt."""
+
+Quaternion = tuple[float, float, float, float]
 
 
 class HeadingDrift:
@@ -25,23 +23,27 @@ class HeadingDrift:
         self._turned_rad = 0.0
         self._last_s: float | None = None
 
-    def steady(self, times_s: NDArray[np.float64], quaternions: Quaternions) -> Quaternions:
-        """The orientations (N, 4) at `times_s` (N,) with the drift taken off."""
-        since_s = times_s - (times_s[0] if self._last_s is None else self._last_s)
-        turned_rad = self._turned_rad - self._rate_rad_s * since_s
-        self._turned_rad = float(turned_rad[-1])
-        self._last_s = float(times_s[-1])
-        about_vertical = np.zeros((len(times_s), 4))
-        about_vertical[:, 0] = np.cos(turned_rad / 2.0)
-        about_vertical[:, 3] = np.sin(turned_rad / 2.0)
-        return multiply(about_vertical, quaternions)
+    def steady(self, time_s: float, quaternion: Sequence[float]) -> Quaternion:
+        """The orientation (4,) at `time_s` with the drift taken off."""
+        if self._last_s is not None:
+            self._turned_rad -= self._rate_rad_s * (time_s - self._last_s)
+        self._last_s = time_s
+        # The product of a turn about the vertical and the orientation.
+        c, s = cos(self._turned_rad / 2.0), sin(self._turned_rad / 2.0)
+        w, x, y, z = quaternion
+        return c * w - s * z, c * x - s * y, c * y + s * x, c * z + s * w
 
-    def learn(self, times_s: NDArray[np.float64], steadied: Quaternions) -> None:
-        """Look at steadied orientations (N, 4): what they still turn while the sensor stands still is drift."""
-        lasts_s = float(times_s[-1] - times_s[0])
-        if lasts_s <= 0.0:
+    def learn(self, lasting_s: float, first: Sequence[float], last: Sequence[float]) -> None:
+        """Look at steadied orientations (4,) some time apart: what they still turn while the sensor stands is drift."""
+        if lasting_s <= 0.0:
             return
-        turn = multiply(steadied[-1], steadied[0] * [1.0, -1.0, -1.0, -1.0])
-        rates = 2.0 * np.copysign(1.0, turn[0]) * turn[1:] / lasts_s
-        if float(rates @ rates) < STILL_RAD_S**2:
-            self._rate_rad_s += float(rates[2]) * min(1.0, lasts_s / LEARNING_S)
+        aw, ax, ay, az = first
+        bw, bx, by, bz = last
+        # The product of the last and the conjugate of the first.
+        w = bw * aw + bx * ax + by * ay + bz * az
+        x = -bw * ax + bx * aw - by * az + bz * ay
+        y = -bw * ay + bx * az + by * aw - bz * ax
+        z = -bw * az - bx * ay + by * ax + bz * aw
+        twice = copysign(2.0, w) / lasting_s
+        if twice * twice * (x * x + y * y + z * z) < STILL_RAD_S**2:
+            self._rate_rad_s += twice * z * min(1.0, lasting_s / LEARNING_S)

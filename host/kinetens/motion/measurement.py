@@ -1,24 +1,23 @@
 """From one sensor's orientation stream to repetitions and their range of motion, as it arrives."""
 
+from bisect import bisect_left
 from dataclasses import replace
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import constants
 
 from kinetens.errors import InvalidInput
 from kinetens.motion.angle import MovementPlane
+from kinetens.motion.course import measured
+from kinetens.motion.detector import LONGEST_S, Mark, RepetitionDetector
 from kinetens.motion.doubling import DipJoiner
-from kinetens.motion.heading import HeadingDrift
+from kinetens.motion.gait import LOOKED_AT_EVERY, WIDEST_SWING_RAD, WINDOW_STEPS, WalkingDetector
+from kinetens.motion.heading import HeadingDrift, Quaternion
 from kinetens.motion.quaternion import Quaternions
-from kinetens.motion.repetitions import (
-    LONGEST_S,
-    Mark,
-    Repetition,
-    RepetitionDetector,
-    RepetitionEvent,
-    range_from_ways_rad,
-    range_uncertainty_rad,
-)
+from kinetens.motion.repetitions import Repetition, RepetitionEvent
+from kinetens.motion.sets import BOUT_PAUSE_S, of_exercise
 
 STEP_S = 0.04
 """Movements of people are followed at 25 Hz, however fast the sensor streams."""
@@ -29,6 +28,8 @@ STEPS_A_PLANE = 5
 SAME_PLANE = 0.95
 """When the plane has become less like the one it was, the movement under way is looked at again."""
 _TOLERANCE_S = 0.002
+_COMPARED = 520
+"""Steps back to which two dips are compared: 6.6 of the longest."""
 _REMEMBERED = int(LONGEST_S / STEP_S) + 24
 
 
@@ -37,24 +38,34 @@ class MovementMeter:
 
     Samples in, events out; a recording is the same thing, faster, and gives the same result however it is cut
     into calls. Missing samples are unknown: nothing is interpolated, and a movement with a long unknown part is
-    not counted. `repetitions` holds those completed, `unknown_s` the time that was not received.
+    not counted. `repetitions` holds those that count, `unknown_s` the time that was not received,
+    `walked_s` that spent walking.
+
+    A repetition counts as soon as it is over. What turns out to be walking, or a movement that is no
+    exercise (motion/sets.py), is withdrawn.
     """
 
     def __init__(self) -> None:
         self.repetitions: list[Repetition] = []
-        self.unknown_s = 0.0
+        self.unknown_s = self.walked_s = 0.0
         self._detector = RepetitionDetector()
         self._plane = MovementPlane()
         self._heading = HeadingDrift()
         self._joiner = DipJoiner()
+        self._walking = WalkingDetector()
         self._settle()
-        # The last steps, as a ring: step number n is at n modulo its length.
-        self._step_times_s = np.zeros(_REMEMBERED)
-        self._step_quaternions = np.zeros((_REMEMBERED, 4))
-        self._step_at_rest = np.zeros(_REMEMBERED, dtype=np.bool_)
-        self._steps = 0
+        # The last steps; number n is at n - self._forgotten.
+        self._times_s: list[float] = []
+        self._quaternions: list[Quaternion] = []
+        self._rests: list[bool] = []
+        self._forgotten = 0
         self._learnt = 0
+        self._withdrew = False
+        self._decided = 0
+        """So many of the repetitions are no longer looked at: they belong to bouts that are over."""
         self._last_s = self._next_step_s = -np.inf
+        self._vertical_sum = self._step_sum = 0.0
+        self._samples = self._step_samples = 0
         self._trace: list[tuple[float, float]] = []
 
     @property
@@ -74,6 +85,7 @@ class MovementMeter:
         quaternions: Quaternions,
         at_rest: NDArray[np.bool_] | None = None,
         known: NDArray[np.bool_] | None = None,
+        force_m_s2: NDArray[np.float64] | None = None,
     ) -> list[RepetitionEvent]:
         """Take samples in time order.
 
@@ -82,87 +94,119 @@ class MovementMeter:
             quaternions: (N, 4) unit, scalar first, sensor to world.
             at_rest: (N,) True where the sensor itself says that it does not move.
             known: (N,) False where a sample was not received: its quaternion is not looked at.
+            force_m_s2: (N, 3) specific force, sensor frame; without it walking is not told from exercise.
 
         Raises:
             InvalidInput: times that do not increase, or shapes that do not fit.
         """
-        times_s, quaternions, at_rest = _usable(times_s, quaternions, at_rest, known, self._last_s)
+        times_s, quaternions, usable = _usable(times_s, quaternions, known, self._last_s)
         self._trace = []
         events: list[RepetitionEvent] = []
         if len(times_s):
             self._last_s = float(times_s[-1])
-        steps = self._choose_steps(times_s.tolist())
-        taken = 0
-        while taken < len(steps):
-            # Cut where the plane is due, so that the result does not depend on how the stream was cut.
-            block = steps[taken : taken + self._steps_until_plane()]
-            taken += len(block)
-            events += self._take(times_s[block], quaternions[block], at_rest[block])
+        chosen = self._choose_steps(times_s.tolist())
+        taken = quaternions[chosen]
+        rests = [False] * len(chosen) if at_rest is None else np.asarray(at_rest)[usable][chosen].tolist()
+        vertical = [np.nan] * len(chosen)
+        if force_m_s2 is not None:
+            forces = np.asarray(force_m_s2, dtype=np.float64)[usable]
+            vertical = self._vertical_since_step(_vertical(quaternions, forces), chosen)
+        for step in zip(times_s[chosen].tolist(), taken.tolist(), rests, vertical, strict=True):
+            self._take(*step, events)
         return events
 
     def finish(self) -> list[RepetitionEvent]:
         """The stream has ended: a movement that has come far enough is a repetition."""
-        return self._record(self._detector.finish())
-
-    def _steps_until_plane(self) -> int:
-        """The plane is found anew after 1, 1, 2, 4, 5, 5, 5 ... steps."""
-        return min(STEPS_A_PLANE, max(1, self._learnt)) - (self._steps - self._learnt)
+        events = self._record(self._detector.finish())
+        self._close_bout(self._last_s, events)
+        return events
 
     def _choose_steps(self, times_s: list[float]) -> list[int]:
         steps: list[int] = []
-        for index, time_s in enumerate(times_s):
-            if time_s >= self._next_step_s - _TOLERANCE_S:
-                steps.append(index)
-                self._next_step_s = max(self._next_step_s + STEP_S, time_s + STEP_S / 2.0)
+        index, next_s = 0, self._next_step_s
+        while (index := bisect_left(times_s, next_s - _TOLERANCE_S, index)) < len(times_s):
+            steps.append(index)
+            next_s = max(next_s + STEP_S, times_s[index] + STEP_S / 2.0)
+            index += 1
+        self._next_step_s = next_s
         return steps
 
+    def _vertical_since_step(self, vertical_m_s2: NDArray[np.float64], steps: list[int]) -> list[float]:
+        """Mean vertical acceleration since the step before, at each of the steps."""
+        # Sums go on from call to call in one order, so that they do not depend on how the stream was cut.
+        sums = np.cumsum(np.concatenate([[self._vertical_sum], vertical_m_s2]))
+        counts = self._samples + np.arange(len(sums))
+        self._vertical_sum, self._samples = float(sums[-1]), int(counts[-1])
+        ends = np.array(steps, dtype=np.intp) + 1
+        at_steps = np.concatenate([[self._step_sum], sums[ends]])
+        counted = np.concatenate([[self._step_samples], counts[ends]])
+        self._step_sum, self._step_samples = float(at_steps[-1]), int(counted[-1])
+        return (np.diff(at_steps) / np.diff(counted)).tolist()
+
     def _take(
-        self, times_s: NDArray[np.float64], quaternions: Quaternions, at_rest: NDArray[np.bool_]
-    ) -> list[RepetitionEvent]:
-        new = np.arange(self._steps, self._steps + len(times_s))
-        places = new % _REMEMBERED
-        self._step_times_s[places] = times_s
-        self._step_quaternions[places] = self._heading.steady(times_s, quaternions)
-        self._step_at_rest[places] = at_rest
-        self._steps += len(times_s)
-        gaps_s = np.diff(self._step_times_s[(new[0] - 1 + np.arange(len(new) + 1)) % _REMEMBERED])
-        self.unknown_s += float(np.sum(gaps_s[gaps_s > WIDEST_STEP_S] - STEP_S)) if new[0] else 0.0
-        events = self._detect(new, live=True)
-        if self._steps_until_plane() == 0:
-            events += self._learn_plane()
-        return events
+        self,
+        time_s: float,
+        quaternion: list[float],
+        rests: bool,
+        vertical_m_s2: float,
+        events: list[RepetitionEvent],
+    ) -> None:
+        since_s = time_s - self._times_s[-1] if self._times_s else 0.0
+        steadied = self._heading.steady(time_s, quaternion)
+        self._times_s.append(time_s)
+        self._quaternions.append(steadied)
+        self._rests.append(rests)
+        if since_s > WIDEST_STEP_S:
+            self.unknown_s += since_s - STEP_S
+        self._detect(time_s, since_s, steadied, rests, events)
+        self._trace.append((time_s, self._detector.angle_from_start_rad))
+        steps = self._forgotten + len(self._times_s)
+        # The plane is found anew after 1, 1, 2, 4, 5, 5, 5 ... steps.
+        if steps - self._learnt >= STEPS_A_PLANE or steps >= 2 * self._learnt:
+            self._learn_plane(steps, events)
+            if not self._detector.under_way and self._is_over_at(time_s):
+                self._close_bout(time_s, events)
+        if self._walking.update(vertical_m_s2) and self._walking.walks:
+            self._walk(time_s, events)
 
-    def _detect(self, steps: NDArray[np.intp], live: bool) -> list[RepetitionEvent]:
-        """Let the detector see remembered steps."""
-        places = steps % _REMEMBERED
-        times_s = self._step_times_s[places].tolist()
-        angles = self._plane.angles(self._step_quaternions[places]).tolist()
-        before_s = self._step_times_s[(steps[0] - 1) % _REMEMBERED] if steps[0] else times_s[0]
-        events: list[RepetitionEvent] = []
-        for time_s, angle, rests in zip(times_s, angles, self._step_at_rest[places].tolist(), strict=True):
-            if time_s - before_s > WIDEST_STEP_S:
-                events += self._record(self._detector.gap(time_s, time_s - before_s - STEP_S))
-            before_s = time_s
-            events += self._record(self._detector.update(time_s, angle, rests))
-            if live:
-                self._trace.append((time_s, self._detector.angle_from_start_rad))
-        return events
+    def _detect(
+        self,
+        time_s: float,
+        since_s: float,
+        quaternion: Quaternion,
+        rests: bool,
+        events: list[RepetitionEvent],
+    ) -> None:
+        """Let the detector see a step."""
+        if since_s > WIDEST_STEP_S:
+            events += self._record(self._detector.gap(time_s, since_s - STEP_S))
+        found = self._detector.update(time_s, self._plane.angle(quaternion), rests)
+        if found:
+            events += self._record(found)
 
-    def _learn_plane(self) -> list[RepetitionEvent]:
-        new = np.arange(self._learnt, self._steps) % _REMEMBERED
-        self._learnt = self._steps
-        self._heading.learn(self._step_times_s[new], self._step_quaternions[new])
-        self._plane.learn(self._step_quaternions[new], len(new) * STEP_S)
+    def _learn_plane(self, steps: int, events: list[RepetitionEvent]) -> None:
+        new = slice(self._learnt - self._forgotten, None)
+        times_s, quaternions = self._times_s[new], self._quaternions[new]
+        self._learnt = steps
+        self._heading.learn(times_s[-1] - times_s[0], quaternions[0], quaternions[-1])
+        self._plane.learn(quaternions, len(quaternions) * STEP_S)
         look_again = self._detector.under_way and self._plane.likeness(self._settled_axes) < SAME_PLANE
         if look_again:
             self._detector = self._settled.copy()
         self._restate(self._detector.marks)
         if look_again:
             self._settled_axes = self._plane.axes
-            return self._detect(np.arange(self._detector.seen, self._steps), live=False)
-        if not self._detector.under_way:
+            before_s = None
+            for place in range(self._detector.seen - self._forgotten, len(self._times_s)):
+                time_s = self._times_s[place]
+                before_s = self._times_s[place - 1] if place else time_s
+                self._detect(time_s, time_s - before_s, self._quaternions[place], self._rests[place], events)
+        elif not self._detector.under_way:
             self._settle()
-        return []
+        if len(self._times_s) >= 2 * _REMEMBERED:
+            self._forgotten += len(self._times_s) - _REMEMBERED
+            for remembered in (self._times_s, self._quaternions, self._rests):
+                del remembered[:-_REMEMBERED]
 
     def _settle(self) -> None:
         """What was decided stays: from here on a movement may be looked at again."""
@@ -170,17 +214,18 @@ class MovementMeter:
         self._settled_axes = self._plane.axes
 
     def _restate(self, marks: list[Mark]) -> None:
-        places = np.array([mark.number for mark in marks], dtype=np.intp) % _REMEMBERED
-        for mark, angle in zip(
-            marks, self._plane.angles(self._step_quaternions[places]).tolist(), strict=True
-        ):
-            mark.angle_rad = angle
+        for mark in marks:
+            place = mark.number - self._forgotten
+            if place >= 0:
+                mark.angle_rad = self._plane.angle(self._quaternions[place])
 
     def _record(self, events: list[RepetitionEvent]) -> list[RepetitionEvent]:
         recorded: list[RepetitionEvent] = []
         for event in events:
             repetition = event.repetition and self._measured(event.repetition)
             if repetition:
+                if self._is_over_at(repetition.start_s):
+                    self._close_bout(event.time_s, recorded)
                 self.repetitions.append(repetition)
                 if self._joiner.join(self.repetitions, self._orientations_until(repetition.end_s), STEP_S):
                     continue
@@ -189,35 +234,58 @@ class MovementMeter:
             self._settle()
         return recorded
 
+    def _is_over_at(self, time_s: float) -> bool:
+        """Whether there is an open bout that a repetition from `time_s` on would not belong to."""
+        open_bout = self._decided < len(self.repetitions)
+        return open_bout and time_s - self.repetitions[-1].end_s > BOUT_PAUSE_S
+
+    def _close_bout(self, time_s: float, events: list[RepetitionEvent]) -> None:
+        """The bout is over: withdraw what was no exercise."""
+        group = self.repetitions[self._decided :]
+        kept = of_exercise(group, is_first=not self._decided and not self._withdrew)
+        self._withdraw([one for one in group if one not in kept], time_s, events)
+        self._decided = len(self.repetitions)
+
+    def _walk(self, time_s: float, events: list[RepetitionEvent]) -> None:
+        """What was counted while walking is withdrawn, and nothing is expected of the next movement."""
+        began_s = time_s - (WINDOW_STEPS + LOOKED_AT_EVERY) * STEP_S
+        self.walked_s += LOOKED_AT_EVERY * STEP_S
+        walked = [one for one in self.repetitions[self._decided :] if one.end_s > began_s]
+        if walked and median(one.range_of_motion_rad for one in walked) > WIDEST_SWING_RAD:
+            return
+        self._withdraw(walked, time_s, events)
+        self._detector.forget()
+        self._joiner = DipJoiner()
+        self._settle()
+
+    def _withdraw(self, ones: list[Repetition], time_s: float, events: list[RepetitionEvent]) -> None:
+        self._withdrew = self._withdrew or bool(ones)
+        for one in ones:
+            self.repetitions.remove(one)
+            events.append(RepetitionEvent("withdrawn", time_s, one))
+
     def _orientations_until(self, time_s: float) -> Quaternions:
-        kept = np.arange(max(0, self._steps - _REMEMBERED), self._steps) % _REMEMBERED
-        return self._step_quaternions[kept[: np.searchsorted(self._step_times_s[kept], time_s)]]
+        end = bisect_left(self._times_s, time_s)
+        return np.array(self._quaternions[max(0, end - _COMPARED) : end]).reshape(-1, 4)
 
     def _measured(self, found: Repetition) -> Repetition:
-        """The repetition, measured again along the plane as it is known now."""
-        kept = np.arange(max(0, self._steps - _REMEMBERED), self._steps) % _REMEMBERED
-        times_s = self._step_times_s[kept]
-        inside = kept[(times_s >= found.start_s) & (times_s <= found.end_s)]
-        times_s = self._step_times_s[inside]
-        angles = np.unwrap(self._plane.angles(self._step_quaternions[inside]))
-        at_turn = float(angles[np.searchsorted(times_s, found.turn_s)])
-        way_out, way_back = abs(at_turn - float(angles[0])), abs(at_turn - float(angles[-1]))
-        speed = float(np.max(np.abs(np.diff(angles) / np.diff(times_s))))
-        return replace(
-            found,
-            range_of_motion_rad=range_from_ways_rad(way_out, way_back, found.duration_s),
-            uncertainty_rad=range_uncertainty_rad(found.duration_s, found.unknown_s, speed),
-            peak_speed_rad_s=speed,
-        )
+        begin, end = bisect_left(self._times_s, found.start_s), bisect_left(self._times_s, found.end_s) + 1
+        times_s, quaternions = np.array(self._times_s[begin:end]), np.array(self._quaternions[begin:end])
+        return measured(found, times_s, quaternions, self._plane)
+
+
+def _vertical(quaternions: Quaternions, force_m_s2: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Upward acceleration in m/s² (N,) of forces (N, 3) in the sensor's frame."""
+    w, x, y, z = quaternions.T
+    up = np.stack([2.0 * (x * z - w * y), 2.0 * (y * z + w * x), w * w - x * x - y * y + z * z])
+    vertical = np.sum(up.T * force_m_s2, axis=1) - constants.g
+    return np.where(np.isfinite(vertical), vertical, 0.0)
 
 
 def _usable(
-    times_s: NDArray[np.float64],
-    quaternions: Quaternions,
-    at_rest: NDArray[np.bool_] | None,
-    known: NDArray[np.bool_] | None,
-    after_s: float,
+    times_s: NDArray[np.float64], quaternions: Quaternions, known: NDArray[np.bool_] | None, after_s: float
 ) -> tuple[NDArray[np.float64], Quaternions, NDArray[np.bool_]]:
+    """Times and quaternions of those samples (N,) that are known and numbers."""
     times_s = np.asarray(times_s, dtype=np.float64)
     quaternions = np.asarray(quaternions, dtype=np.float64)
     if times_s.ndim != 1 or quaternions.shape != (len(times_s), 4):
@@ -226,8 +294,7 @@ def _usable(
         )
     if not np.all(np.diff(times_s, prepend=after_s) > 0.0):
         raise InvalidInput("times must increase from sample to sample; sort the recording by time.")
-    rests = np.zeros(len(times_s), dtype=np.bool_) if at_rest is None else np.asarray(at_rest, dtype=np.bool_)
-    usable = np.isfinite(quaternions).all(axis=1)
+    usable = np.all(np.isfinite(quaternions), axis=1, keepdims=True)[:, 0]
     if known is not None:
-        usable &= np.asarray(known, dtype=np.bool_)
-    return times_s[usable], quaternions[usable], rests[usable]
+        usable = usable & np.asarray(known, dtype=np.bool_)
+    return times_s[usable], quaternions[usable], usable

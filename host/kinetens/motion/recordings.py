@@ -22,6 +22,9 @@ _WIDEST_GAP = 5.0
 _LEAST_G_M_S2, _MOST_G_M_S2 = 7.0, 13.0
 _FASTEST_RAD_S = 70.0
 """4000 °/s: no sensor of this kind goes further."""
+_MOST_TURNED_RAD = 4.0
+"""Nobody turns a limb by more within half a second, one time in ten."""
+_HARDLY_TILTED = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ def read_recording(path: Path) -> Recording:
         raise InvalidInput(f"{path} has {len(time_s)} samples; two at least make a recording")
     _check_numbers(path, acc, gyr)
     rate_hz = _rate_hz(path, time_s)
-    _check_units(path, acc, gyr)
+    check_units(path, acc, gyr, 1.0 / rate_hz)
     return Recording(time_s, gyr, acc, rate_hz)
 
 
@@ -127,13 +130,28 @@ def _rate_hz(path: Path, time_s: Floats) -> float:
     return rate_hz
 
 
-def _check_units(path: Path, acc: Floats, gyr: Floats) -> None:
+def check_units(path: Path, acc: Floats, gyr: Floats, step_s: float) -> None:
+    """Refuse forces (N, 3) that are not in m/s² and rates (N, 3) that are not in rad/s. Raises InvalidInput."""
     force = float(np.median(np.linalg.norm(acc, axis=1)))
     if not _LEAST_G_M_S2 <= force <= _MOST_G_M_S2:
         hint = "it looks like g: multiply by 9.80665" if 0.7 <= force <= 1.3 else "gravity is 9.8"
         raise InvalidInput(f"{path}: acc is {force:.3g} in the middle and should be in m/s²; {hint}")
     fastest = float(np.max(np.abs(gyr)))
-    if fastest > _FASTEST_RAD_S:
+    if fastest > _FASTEST_RAD_S or _turns_more_than_gravity_tells(acc, gyr, step_s):
         raise InvalidInput(
             f"{path}: gyr reaches {fastest:.3g} and should be in rad/s; it looks like degrees: divide by 57.2958"
         )
+
+
+def _turns_more_than_gravity_tells(acc: Floats, gyr: Floats, step_s: float) -> bool:
+    """Whether rates turn the sensor round and round while gravity hardly turns in it: rates in degrees do."""
+    half_second = max(2, round(0.5 / step_s))
+    whole = len(acc) // half_second * half_second
+    if whole < 4 * half_second:
+        return False
+    mean_acc = acc[:whole].reshape(-1, half_second, 3).mean(axis=1)
+    turned = np.abs(gyr[:whole].reshape(-1, half_second, 3).sum(axis=1)).max(axis=1) * step_s
+    up = mean_acc / np.maximum(np.linalg.norm(mean_acc, axis=1, keepdims=True), 1e-9)
+    tilted = np.arccos(np.clip(np.sum(up[1:] * up[:-1], axis=1), -1.0, 1.0))
+    usual_turn, usual_tilt = float(np.quantile(turned, 0.9)), float(np.quantile(tilted, 0.9))
+    return usual_turn > _MOST_TURNED_RAD and usual_tilt < _HARDLY_TILTED * usual_turn

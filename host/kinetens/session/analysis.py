@@ -69,10 +69,9 @@ def _in_host_time(
     repetition: Repetition, device_s: NDArray[np.float64], host_s: NDArray[np.float64]
 ) -> Repetition:
     """Its times moved from the device's clock to the session's, through the samples' times on both (N,)."""
-    start_s, turn_s, end_s = np.interp(
-        [repetition.start_s, repetition.turn_s, repetition.end_s], device_s, host_s
-    ).tolist()
-    return replace(repetition, start_s=start_s, turn_s=turn_s, end_s=end_s)
+    names = ("start_s", "hold_start_s", "turn_s", "hold_end_s", "end_s")
+    moved = np.interp([getattr(repetition, name) for name in names], device_s, host_s).tolist()
+    return replace(repetition, **dict(zip(names, moved, strict=True)))
 
 
 def _joined(parts: list[NDArray[np.float64]]) -> NDArray[np.float64]:

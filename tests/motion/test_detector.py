@@ -4,13 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kinetens.motion.repetitions import (
-    Repetition,
-    RepetitionDetector,
-    RepetitionEvent,
-    range_from_ways_rad,
-    summarise,
-)
+from kinetens.motion.detector import RepetitionDetector
+from kinetens.motion.repetitions import Repetition, RepetitionEvent, range_from_ways_rad, summarise
 
 STEP_S = 0.04
 
