@@ -120,7 +120,8 @@ def _print_set(number: int, one: dict[str, Any]) -> None:
     repetitions = one["repetitions"]
     ranges = [repetition["range_of_motion_deg"] for repetition in repetitions]
     bars = "".join(_BARS[round(7 * value / max(ranges))] for value in ranges)
-    name = one["exercise"] or f"unknown exercise (likeliest {one['exercise_confidence']:.0%})"
+    confidence = one["exercise_confidence"]
+    name = one["exercise"] or "unknown exercise" + (f" (likeliest {confidence:.0%})" if confidence else "")
     click.echo()
     click.echo(printable(f"set {number}, {name}, {one['start_s']:.0f} to {one['end_s']:.0f} s: {bars}"))
     print_table(
