@@ -26,7 +26,7 @@ types: $(VENV)/installed-dev ## Check types
 	@$(BIN)/pyright --pythonpath $(BIN)/python
 
 check: $(VENV)/installed-test ## Run the slower checks (they build and install the wheel, so they need the network)
-	@$(BIN)/python -m pytest -m slow -q $(ARGS)
+	@$(BIN)/python -m pytest -m slow -n auto -q $(ARGS)
 
 rigs: $(VENV)/installed-test ## Build MicroPython with a device's words and for an emulated board; installs compilers as root
 	@$(BIN)/python -m rigs build all --install

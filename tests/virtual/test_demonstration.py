@@ -1,5 +1,6 @@
 """The main job, from the sensor to the report."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -97,8 +98,10 @@ def test_every_lost_sample_is_reported_missing(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.slow
-def test_five_minutes_take_less_than_twenty_seconds(tmp_path: Path):
+def test_five_minutes_take_less_than_twenty_seconds_of_a_processor(tmp_path: Path):
+    """Of a processor, not of the wall clock: what else runs meanwhile does not count."""
+    before_s = sum(os.times()[:4])
     done = demonstrated(tmp_path, repetitions=75, range_deg=60.0)
     assert done.virtual_s > 270
     assert done.counted == 75
-    assert done.wall_s < 20
+    assert sum(os.times()[:4]) - before_s < 20
