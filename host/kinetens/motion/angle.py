@@ -20,7 +20,7 @@ from kinetens.motion.quaternion import Quaternions
 WINDOW_S = 8.0
 """Time constant with which past orientations are forgotten."""
 SWEEP_WEIGHT = 2.0
-"""How much being swept through counts beside spread; from 1.5 to 2.5 recorded sets are counted alike."""
+"""How much being swept through counts beside spread."""
 _AT_REST_RAD = 1e-7
 """Weight of a resting step, so that a sensor that never moved has a plane, too."""
 
