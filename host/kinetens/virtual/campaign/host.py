@@ -179,7 +179,7 @@ class HostProgram:
 
     async def _run(self) -> None:
         async with self._world.computer() as self.computer:
-            while True:
+            while not _is_ending():
                 try:
                     found = await find(self.computer.adapter, self._device, _SCAN_S)
                     async with connect(self.computer.adapter, found) as link:
@@ -211,7 +211,7 @@ class HostProgram:
     async def _stimulate(self, link: Link) -> None:
         serial = self._serial or (await link.info()).serial
         channel = _GreedyChannel(LinkChannel(link), self)
-        while True:
+        while not _is_ending():
             self._controller = host_controller.StimulationController(
                 channel,
                 self._plan,
@@ -240,3 +240,9 @@ class HostProgram:
         except RequestRefused as error:
             if error.reason not in (messages.FAULT_LATCHED, messages.STALE, messages.OUT_OF_RANGE):
                 raise
+
+
+def _is_ending() -> bool:
+    """Whether this task was cancelled. What is cancelled while a link ends may answer with that link's error instead."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
