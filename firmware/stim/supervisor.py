@@ -108,7 +108,7 @@ class Supervisor:
 
     def button(self, pressed):
         """An edge of the device's button; may be called from an interrupt. A press while active ends the
-        output at once.
+        output at once. Only one while idle can allow a start: who presses in a fault wants it to end.
         """
         if not pressed:
             self.button_state.release()
@@ -116,7 +116,7 @@ class Supervisor:
         if self.active:
             self.cut = True
             self.output.stop_now()
-        self.button_state.press(not self.active)
+        self.button_state.press(self.state == stimulation.IDLE)
 
     def conditions(self, charging, battery_low, too_hot, motion):
         """What else forbids the output as of now. motion: the cause that the motion watch found, or NOT_STOPPED."""

@@ -325,6 +325,21 @@ def test_a_fault_stays_until_it_is_cleared_by_hand_after_three_healthy_seconds()
     assert judge(bench.record) == []
 
 
+def test_a_button_held_in_a_fault_allows_no_start_after_it():
+    """Who presses then wants the output to end, not to come back when the host has cleared the fault."""
+    bench = Bench()
+    bench.start()
+    bench.raise_to(3_000)
+    bench.world.stage.attach(OPEN, bench.world.now_s)
+    bench.run(1)
+    bench.hold_button()
+    bench.world.stage.attach(SKIN, bench.world.now_s)
+    bench.run(3)
+    bench.command(stimulation.CLEAR_FAULT, stimulation.LEAD_OFF)
+    assert bench.state().state == stimulation.IDLE
+    assert reason_of(bench, stimulation.ARM) == messages.BUTTON_NEEDED
+
+
 def test_half_a_pad_stops():
     bench = Bench(DRY_SKIN)
     bench.start()
