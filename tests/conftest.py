@@ -3,8 +3,13 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from kinetens.errors import InvalidInput
+
+# No test measures the wall clock; whatever else a profile asks for stays.
+settings.register_profile("kinetens", parent=settings(), deadline=None)
+settings.load_profile("kinetens")
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
