@@ -162,7 +162,7 @@ MUTATIONS = (
         ("firmware-stalled",),
         device=(
             Change("stim/output.py", "HORIZON_US = LOOK_AHEAD_MS * 1000", "HORIZON_US = 600_000"),
-            Change("board.json", '"high_voltage_hold_ms": 150', '"high_voltage_hold_ms": 60000'),
+            Change("board.json", '"high_voltage_hold_ms": 150', '"high_voltage_hold_ms": 1000'),
         ),
     ),
     Mutation(
