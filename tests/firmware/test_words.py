@@ -53,7 +53,7 @@ def test_every_expression_is_reached_and_fits():
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [2, 3])
 def test_a_long_climb_finds_nothing_that_leaves_a_word(seed: int):
-    assert_all_fit(searched(rounds=2500, seed=seed, any_bits=20_000))
+    assert_all_fit(searched(rounds=600, seed=seed, any_bits=20_000))
 
 
 levels = st.tuples(
