@@ -104,6 +104,17 @@ def controller(device: Device, plan: StimulationPlan | None = None, **more: Any)
     return StimulationController(device, plan or default_plan(0.2, answers_ok=True), **more)
 
 
+@pytest.mark.parametrize("late_ms", range(0, 60, 5))
+def test_a_start_at_any_moment_between_two_looks_of_the_device_is_given_to_its_end(late_ms: int):
+    async def scene(device: Device) -> None:
+        await asyncio.sleep(late_ms / 1000)
+        outcome = await controller(device).run()
+        assert outcome.sentence == "the session's time is over"
+        assert device.bench.supervisor.state == stimulation.IDLE
+
+    run(scene)
+
+
 def test_a_plan_is_given_from_button_to_end():
     states: list[State] = []
 

@@ -21,7 +21,6 @@ def flash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_log_tells_what_was_given_and_its_chain_holds():
     async def scene(device: Device) -> None:
         await controller(device).run()
-        await asyncio.sleep(1)
         found = await read_log(device)
         said = [entry_text(entry) for entry in found.entries]
         assert found.is_whole
@@ -40,7 +39,6 @@ def test_the_log_tells_what_was_given_and_its_chain_holds():
 def test_a_log_that_was_altered_is_refused(broken: str):
     async def scene(device: Device) -> None:
         await controller(device).run()
-        await asyncio.sleep(1)
         real = device.request
         pages = 0
 
@@ -77,7 +75,6 @@ def test_a_device_is_released_by_its_button_and_then_another_member_s():
     async def scene(device: Device) -> None:
         assert not await release_member(device, device.press)
         await controller(device).run()
-        await asyncio.sleep(1)
         with pytest.raises(StimulationRefused, match="belongs to another member"):
             await controller(device, member="somebody else").run()
         assert await release_member(device, device.press)
@@ -89,7 +86,6 @@ def test_a_device_is_released_by_its_button_and_then_another_member_s():
 def test_nobody_at_the_button_leaves_the_device_its_member():
     async def scene(device: Device) -> None:
         await controller(device).run()
-        await asyncio.sleep(1)
         with pytest.raises(StimulationRefused, match="nobody held the device's button"):
             await release_member(device, lambda: None)
         with pytest.raises(StimulationRefused, match="belongs to another member"):

@@ -173,6 +173,7 @@ class StimulationController:
         """Start, then the loop: look, decide, renew."""
         if not self._stopping:
             await self._command(stimulation.START)
+            await self._ask_state()  # what is known is from before the start
         ends_s = _now_s() + self.plan.minutes * 60
         while not self._stopping and _now_s() < ends_s:
             state = await self._fresh_state()
