@@ -51,10 +51,10 @@ def test_a_hinges_angle_is_right_in_any_mounting_and_for_any_drift(seed: int, dr
 def test_two_axes_are_found_with_the_heading(seed: int):
     joint = worn_joint(seed, 2)
     samples = joint.through(JointMeter("two-axis"))
-    assert np.any(samples.settled)
-    errors_deg = relative_errors_deg(joint, samples)
-    right = errors_deg < np.maximum(2.5, half_intervals_deg(samples))
+    admitted_deg = half_intervals_deg(samples)
+    right = relative_errors_deg(joint, samples) < np.maximum(2.5, admitted_deg)
     assert right[samples.settled][200:].all()
+    assert np.any(samples.settled) or admitted_deg[-1] > 10.0, "it neither knows nor admits that it does not"
 
 
 @settings(max_examples=5, deadline=None)
@@ -62,10 +62,19 @@ def test_two_axes_are_found_with_the_heading(seed: int):
 def test_three_axes_are_corrected_by_the_accelerations_of_their_common_centre(seed: int):
     joint = worn_joint(seed, 3)
     samples = joint.through(JointMeter("three-axis", raw=True))
-    assert np.any(samples.settled)
-    errors_deg = relative_errors_deg(joint, samples)
-    right = errors_deg < np.maximum(3.0, half_intervals_deg(samples))
+    admitted_deg = half_intervals_deg(samples)
+    right = relative_errors_deg(joint, samples) < np.maximum(3.0, admitted_deg)
     assert right[samples.settled][200:].all()
+    assert np.any(samples.settled) or admitted_deg[-1] > 10.0, "it neither knows nor admits that it does not"
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("kind", "axes", "raw"), [("two-axis", 2, False), ("three-axis", 3, True)])
+def test_the_heading_is_found_and_kept(kind, axes: int, raw: bool, seed: int):
+    joint = worn_joint(seed, axes)
+    samples = joint.through(JointMeter(kind, raw=raw))
+    assert samples.settled[1000:].all()
+    assert relative_errors_deg(joint, samples)[1000:].max() < 2.0
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from errno import ENOSPC
 
 from kinetens.virtual.campaign.host import Greed
-from kinetens.virtual.campaign.movement import FALL_S, Stretch
+from kinetens.virtual.campaign.movement import FALL_S, Stretch, plain_exercise
 from kinetens.virtual.campaign.scene import Scene, Setting, Spent
 from kinetens.virtual.campaign.story import Casting, Event
 from kinetens.virtual.campaign.witness import Span, Tampering
@@ -19,9 +19,8 @@ _MANY_CALLS = 400
 _FALL_CLEAR_S = 0.15
 """What shorter a fall is may be an arm that drops."""
 _VIOLENCE_CLEAR_S = 0.06
-_MOVEMENT_CLEAR_S = 1.8
-_MOVEMENT_SURE_S = 1.4
-"""Within the first repetition, after which the member may rest for a moment."""
+_MOVEMENT_DOUBT_S = 0.05
+"""What noise, and when the samples happen to be taken, can make of a movement that is just long enough."""
 _TICKS = 1 << 30
 _SILENT_S = 3.0
 RARE = 0.15
@@ -341,7 +340,9 @@ def _exercises(setting: Setting, event: Event, seconds: float) -> None:
 
 
 def _exercise_seen(scene: Scene, event: Event) -> None:
-    scene.witness.unfit("movement", _MOVEMENT_CLEAR_S, _MOVEMENT_SURE_S)
+    plain = plain_exercise(scene.motion, Stretch(event.at_s, event.at_s + event.lasts_s), _MOVEMENT_DOUBT_S)
+    if plain:
+        scene.witness.unfit("movement", plain.start_s - event.at_s, plain.end_s - plain.start_s)
 
 
 def _fall_seen(scene: Scene, event: Event) -> None:

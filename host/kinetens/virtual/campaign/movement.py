@@ -7,10 +7,14 @@ from math import radians
 import numpy as np
 
 from kinetens.virtual.member import GeneratedMember
-from kinetens.virtual.motion_source import Array
+from kinetens.virtual.motion_source import Array, MotionSource
 
 FALL_S = 0.45
 """A fall of one metre."""
+EXERCISE_RAD_S = radians(20.0)
+EXERCISE_S = 0.8
+"""A limb exercises once it has turned faster than this for so much longer than slower (docs/decisions.md)."""
+_LOOKS_HZ = 208.0
 _BLOW_S = 0.08
 _BLOW_M_S2 = 90.0
 _VIOLENT_RAD_S = 25.0
@@ -68,3 +72,24 @@ class StagedMotion:
             rate[shakes] += (swing * _VIOLENT_RAD_S)[:, np.newaxis]
             force[shakes] += (swing * _VIOLENT_M_S2)[:, np.newaxis]
         return rate, force
+
+
+def plain_exercise(motion: MotionSource, exercise: Stretch, doubt_s: float = 0.0) -> Stretch | None:
+    """From when to when nobody can take an exercise for rest; None if it never comes to that.
+
+    It is plain once the time above EXERCISE_RAD_S exceeds the time below it by EXERCISE_S, until that is used up.
+    doubt_s: by how much more, for a sensor with noise; it may take the exercise to be over so much sooner, too.
+    """
+    times_s = np.arange(exercise.start_s, exercise.end_s, 1.0 / _LOOKS_HZ)
+    rate, _ = motion.sample(times_s)
+    doubt = round(doubt_s * _LOOKS_HZ)
+    most = round(EXERCISE_S * _LOOKS_HZ) + doubt
+    count = 0
+    start_s: float | None = None
+    for time_s, turns in zip(times_s, np.linalg.norm(rate, axis=1) > EXERCISE_RAD_S, strict=True):
+        count = min(count + 1, most) if turns else max(count - 1, 0)
+        if start_s is None and count == most:
+            start_s = float(time_s)
+        elif start_s is not None and count <= 2 * doubt:
+            return Stretch(start_s, float(time_s))
+    return None if start_s is None else Stretch(start_s, exercise.end_s)

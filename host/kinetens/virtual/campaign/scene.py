@@ -98,6 +98,7 @@ class Scene:
         self.witness = Witness(world.now_s)
         self.device: VirtualDevice
         self.host: HostProgram
+        self.motion: StagedMotion
         self.hosts: list[HostProgram] = []
         self._folder = folder
         self._alter = alter
@@ -115,7 +116,7 @@ class Scene:
     async def begin(self) -> None:
         """Boot the device and start the host program."""
         setting = self.setting
-        motion = StagedMotion(self.story.seed, setting.exercises, setting.falls, setting.violence)
+        self.motion = StagedMotion(self.story.seed, setting.exercises, setting.falls, setting.violence)
         options = DeviceOptions(
             load=setting.skin,
             battery=Battery(),
@@ -123,7 +124,7 @@ class Scene:
             alter=self._alter,
             overseer=self.witness,
         )
-        self.device = await self.world.device(motion, options)
+        self.device = await self.world.device(self.motion, options)
         self._name = json.loads((self.device.flash / "identity.json").read_text())["name"]
         self.device.on_power_off = lambda: self.facts.resets.append(self.device.firmware_s)
         if setting.nobody_may:
