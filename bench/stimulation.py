@@ -32,7 +32,7 @@ class Decision:
 
 def decisions() -> list[Decision]:
     """Run the supervisor on the emulated core. Raises RigError when the rig cannot be built or the script fails."""
-    answer = run("rv32", Path(__file__).with_name("stimulation_on_device.py"))
+    answer = run("rv32", Path(__file__).parent / "on_device" / "decisions.py")
     return [Decision(*json.loads(line)) for line in answer.lines()]
 
 
