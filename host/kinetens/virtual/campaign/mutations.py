@@ -285,7 +285,10 @@ MUTATIONS = (
         "frozen-data-believed",
         "H15",
         ("motion-frozen",),
-        device=(Change(_WATCH, "if not self._fresh or state[_FLAT]:", "if not self._fresh:"),),
+        device=(  # two look for it: who watches for stimulation, and who restarts the sensor
+            Change(_WATCH, "if not self._fresh or state[_FLAT]:", "if not self._fresh:"),
+            Change("motion/sensing.py", "if seen & FROZEN:", "if False:"),
+        ),
     ),
     Mutation(
         "missing-data-ignored",
